@@ -1,0 +1,214 @@
+//! Push frames: what the control plane and a node say to each other, whatever carries them.
+//!
+//! A frame is one JSON text. The conversation is level-triggered: a node says what it holds, the control
+//! plane says what it should hold and sends what is missing, and both repeat that on every connect, so a
+//! lost frame costs time and never truth (design section 5). Nothing in a frame is believed because of
+//! how it arrived: manifests and indexes carry their own signatures.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    application::SigningAlgorithm,
+    ids::{CommandId, NodeId, TenantId, UserId},
+    section::ContentHash,
+    tenant::Region,
+};
+
+/// Control plane to node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "frame", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Down {
+    /// What the region's nodes should hold: a signed [`crate::index::RegionIndex`].
+    Index {
+        /// The compact JWS.
+        jws: String,
+    },
+    /// A section's content; sent before the release that needs it.
+    Section {
+        /// Its name by content.
+        hash: ContentHash,
+        /// The canonical JSON.
+        body: String,
+    },
+    /// A version to apply: a signed [`crate::manifest::Manifest`].
+    Release {
+        /// The tenant the sender means; must equal the manifest's.
+        tenant: TenantId,
+        /// The compact JWS.
+        manifest: String,
+    },
+    /// Work on a tenant's users, on behalf of a named operator.
+    Command {
+        /// Links the answer.
+        id: CommandId,
+        /// Whose users.
+        tenant: TenantId,
+        /// What to do.
+        command: Command,
+    },
+    /// Asks for a [`Up::Pong`].
+    Ping {
+        /// Returned unchanged.
+        nonce: u64,
+    },
+}
+
+/// Node to control plane.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "frame", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Up {
+    /// First frame of every connection.
+    Hello {
+        /// Who speaks.
+        node: NodeId,
+        /// Where it stands.
+        region: Region,
+        /// Its software version.
+        version: String,
+        /// What it serves now.
+        holds: Vec<Held>,
+    },
+    /// What became of a release.
+    Ack {
+        /// The tenant.
+        tenant: TenantId,
+        /// The version.
+        version: u64,
+        /// What the node did with it.
+        outcome: Outcome,
+    },
+    /// The public keys that sign a tenant's tokens; private parts never leave the region (R-KEY-03).
+    Keys {
+        /// The tenant.
+        tenant: TenantId,
+        /// Its keys.
+        keys: Vec<PublicKey>,
+    },
+    /// The answer to a command.
+    CommandResult {
+        /// Which command.
+        id: CommandId,
+        /// What became of it.
+        outcome: CommandOutcome,
+    },
+    /// The answer to a ping.
+    Pong {
+        /// From the ping.
+        nonce: u64,
+    },
+}
+
+/// One tenant version a node serves.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Held {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The version.
+    pub version: u64,
+    /// The hash of the signed manifest.
+    pub manifest: ContentHash,
+}
+
+/// What a node did with a release.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Outcome {
+    /// Verified, swapped in and sealed to disk.
+    Applied,
+    /// Refused; the last good version still serves.
+    Rejected {
+        /// Why, in words, without personal data.
+        reason: String,
+    },
+}
+
+/// A public key that signs a tenant's tokens.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PublicKey {
+    /// Its id in the JWKS.
+    pub kid: String,
+    /// Its algorithm.
+    pub alg: SigningAlgorithm,
+    /// The public JWK (RFC 7517), without private members.
+    pub jwk: serde_json::Value,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+}
+
+/// Work on a tenant's users. Personal data in it crosses in transit and is stored only in the region.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Command {
+    /// Makes an invitation: a one-time link with which a person sets a password and thereby becomes the
+    /// user `user`. Repeating it for the same user voids the earlier link.
+    InviteUser {
+        /// The id the account will have.
+        user: UserId,
+        /// The person's address.
+        email: String,
+        /// The person's name.
+        name: String,
+        /// Who invites, as shown to the person.
+        inviter: String,
+        /// When the link ends.
+        expires_at: DateTime<Utc>,
+        /// Whether the link goes out by mail or back to the caller.
+        delivery: Delivery,
+    },
+}
+
+/// How a one-time link reaches its person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Delivery {
+    /// By mail from the region.
+    Mail,
+    /// In the command's result, for someone who already proved authority (first operator's setup).
+    Return,
+}
+
+/// What became of a command.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case", deny_unknown_fields)]
+pub enum CommandOutcome {
+    /// Done.
+    Done,
+    /// Done; the link was asked for.
+    Link {
+        /// The one-time link. Never logged.
+        url: String,
+    },
+    /// Not done.
+    Failed {
+        /// Why, in words, without personal data.
+        reason: String,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::ids::TypedId;
+
+    #[test]
+    fn frames_round_trip_and_refuse_unknown_members() {
+        let frame = Up::Ack {
+            tenant: TenantId::from_uuid(Uuid::from_u128(5)),
+            version: 3,
+            outcome: Outcome::Rejected {
+                reason: "section apis is missing".into(),
+            },
+        };
+        let text = serde_json::to_string(&frame).unwrap();
+        assert_eq!(serde_json::from_str::<Up>(&text).unwrap(), frame);
+        let mut value: serde_json::Value = serde_json::from_str(&text).unwrap();
+        value["extra"] = 1.into();
+        assert!(serde_json::from_value::<Up>(value).is_err());
+        assert!(serde_json::from_str::<Down>(r#"{"frame":"shutdown"}"#).is_err());
+    }
+}
