@@ -37,6 +37,7 @@ pub const ADMIN_SCOPE: &str = "admin";
 
 /// A scope of an API, with the sentence people read on the consent page.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ApiScope {
     /// The scope token.

@@ -14,6 +14,7 @@ use crate::{
 
 /// What sort of program the application is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ApplicationKind {
     /// Runs on a server and can keep a secret.
@@ -63,6 +64,7 @@ impl FromStr for ApplicationKind {
 
 /// An OAuth grant an application may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum GrantType {
     /// RFC 6749 §4.1, always with PKCE S256.
@@ -86,6 +88,7 @@ impl GrantType {
 
 /// How an application proves itself at the token endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum TokenAuthMethod {
     /// Public client: PKCE is the only proof.
@@ -111,6 +114,7 @@ impl TokenAuthMethod {
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default,
 )]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum SigningAlgorithm {
     /// ECDSA P-256 with SHA-256: the default.
     #[default]
@@ -144,6 +148,7 @@ impl FromStr for SigningAlgorithm {
 
 /// Whether an application may be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ApplicationStatus {
     /// May be used.

@@ -18,6 +18,8 @@ pub mod index;
 pub mod invalid;
 pub mod jws;
 pub mod manifest;
+#[cfg(feature = "openapi")]
+mod openapi;
 pub mod permission;
 pub mod policies;
 pub mod redirect_uri;

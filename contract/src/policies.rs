@@ -28,6 +28,7 @@ macro_rules! policy_kinds {
         /// The area a policy governs. Every kind has its place in the duty catalogue, also those whose
         /// documents nodes do not evaluate yet.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
         #[serde(rename_all = "snake_case")]
         pub enum PolicyKind { $($(#[$doc])* $name,)* }
 
@@ -94,6 +95,7 @@ impl FromStr for PolicyKind {
 
 /// A policy document of any kind: `{"kind": "password", "min_length": 15, …}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Policy {
     /// Sign-in.

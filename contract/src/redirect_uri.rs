@@ -16,16 +16,7 @@ pub const MAX_URI_BYTES: usize = 2000;
 
 /// Schemes that would run or leak something in the browser instead of returning to an application.
 const REFUSED_SCHEMES: &[&str] = &[
-    "javascript",
-    "data",
-    "file",
-    "vbscript",
-    "about",
-    "blob",
-    "ftp",
-    "ws",
-    "wss",
-    "filesystem",
+    "javascript", "data", "file", "vbscript", "about", "blob", "ftp", "ws", "wss", "filesystem",
     "view-source",
 ];
 

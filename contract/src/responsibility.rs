@@ -11,6 +11,7 @@ use crate::{Invalid, duty::DutyKey, role::Party};
 
 /// One row of a tenant's responsibility matrix.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Responsibility {
     /// The duty.

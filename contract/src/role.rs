@@ -12,6 +12,7 @@ use crate::{Invalid, permission::Permission, policies::PolicyKind};
 
 /// One of the two sides of the contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Party {
     /// Runs the platform.
@@ -51,6 +52,7 @@ impl FromStr for Party {
 
 /// A built-in role.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Everything on the platform, staff included.

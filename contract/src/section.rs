@@ -223,14 +223,8 @@ mod tests {
     #[test]
     fn foreign_names_are_refused() {
         for bad in [
-            "",
-            "applications",
-            "applications/",
-            "applications/0",
-            "applications/0G",
-            "applications/0A",
-            "applications/000",
-            "x/00",
+            "", "applications", "applications/", "applications/0", "applications/0G",
+            "applications/0A", "applications/000", "x/00",
         ] {
             assert!(bad.parse::<SectionName>().is_err(), "{bad}");
         }

@@ -14,16 +14,7 @@ pub const PLATFORM_SLUG: &str = "platform";
 
 /// Slugs that would collide with our own routes or mislead people about who is speaking.
 const RESERVED_SLUGS: &[&str] = &[
-    "admin",
-    "api",
-    "assets",
-    "auth",
-    "console",
-    "oauth2",
-    "static",
-    "vendor",
-    "well-known",
-    "www",
+    "admin", "api", "assets", "auth", "console", "oauth2", "static", "vendor", "well-known", "www",
 ];
 
 macro_rules! string_value {
@@ -158,6 +149,7 @@ impl FromStr for TenantName {
 
 /// What the tenant is used for; a separate tenant each (R-TEN-08).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Environment {
     /// Real people sign in here.
@@ -194,6 +186,7 @@ impl FromStr for Environment {
 
 /// Whether nodes serve the tenant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum TenantStatus {
     /// Served.
@@ -265,15 +258,7 @@ mod tests {
             assert!(good.parse::<Host>().is_ok(), "{good}");
         }
         for bad in [
-            "",
-            "localhost",
-            "127.0.0.1",
-            "A.b",
-            "a..b",
-            "-a.b",
-            "a.b:80",
-            "a.b/",
-            "a_b.c",
+            "", "localhost", "127.0.0.1", "A.b", "a..b", "-a.b", "a.b:80", "a.b/", "a_b.c",
         ] {
             assert!(bad.parse::<Host>().is_err(), "{bad}");
         }

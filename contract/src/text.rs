@@ -95,17 +95,8 @@ mod tests {
             assert!(check_email("email", good).is_ok(), "{good}");
         }
         for bad in [
-            "",
-            "a",
-            "a@b",
-            "@b.co",
-            "a@",
-            "a@b..co",
-            "a b@c.de",
-            "a@c.de\r\nBcc: x@y.z",
-            "<a@b.co>",
-            "a@-b.co",
-            "a@@b.co",
+            "", "a", "a@b", "@b.co", "a@", "a@b..co", "a b@c.de", "a@c.de\r\nBcc: x@y.z",
+            "<a@b.co>", "a@-b.co", "a@@b.co",
         ] {
             assert!(check_email("email", bad).is_err(), "{bad:?}");
         }

@@ -7,6 +7,7 @@ use crate::Invalid;
 
 /// The sign-in policy document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct AuthenticationPolicy {
     /// Consecutive failures after which each further attempt has to wait (R-ENUM-02).

@@ -15,6 +15,7 @@ pub const MAX_PASSWORD_CHARS: usize = 256;
 
 /// The password policy document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PasswordPolicy {
     /// Fewest code points, after NFKC normalization.

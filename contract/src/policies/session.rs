@@ -7,6 +7,7 @@ use crate::Invalid;
 
 /// The session policy document. Caps are those of one-factor sign-in (SP 800-63B-4 §2.1.3, R-SESS-04).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SessionPolicy {
     /// Minutes without activity after which the session ends.

@@ -7,6 +7,7 @@ use crate::Invalid;
 
 /// The token policy document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct TokenPolicy {
     /// Life of an authorization code in seconds; at most 60 (R-TOK-03).
