@@ -1,0 +1,175 @@
+//! Callers: who asks, for which party, with which roles.
+//!
+//! A caller is built from the control plane's own records and never from what a token or a cookie claims
+//! about roles, so that removing a role works on the next request. Only this file can make one: code that
+//! holds a `Caller` holds a proof that the operator exists.
+
+use contract::{
+    ids::{OperatorId, TenantId, TypedId, UserId},
+    role::{Party, Role},
+};
+use uuid::Uuid;
+
+use crate::{ControlPlane, Refusal, operators::OperatorKind};
+
+/// Where a role counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Scope {
+    /// On the platform and, as far as its matrix lets the vendor act, in every tenant.
+    Platform,
+    /// In one tenant.
+    Tenant(TenantId),
+}
+
+/// A role someone holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HeldRole {
+    /// Which role.
+    pub role: Role,
+    /// Where it counts.
+    pub scope: Scope,
+}
+
+/// Through which door the request came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Via {
+    /// The operator console.
+    Console,
+    /// The admin API.
+    AdminApi,
+    /// Someone who can read the data directory (`bailiwick token`).
+    DataDir,
+    /// The product itself, for example while it starts.
+    System,
+}
+
+impl Via {
+    /// The form stored in the audit log.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Console => "console",
+            Self::AdminApi => "admin_api",
+            Self::DataDir => "data_dir",
+            Self::System => "system",
+        }
+    }
+}
+
+/// Someone who asks for something. Made only by the methods below.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    operator: OperatorId,
+    subject: UserId,
+    name: String,
+    party: Party,
+    roles: Vec<HeldRole>,
+    request_id: String,
+    via: Via,
+}
+
+impl Caller {
+    /// Who it is; the nil id for the product itself.
+    pub fn operator(&self) -> OperatorId {
+        self.operator
+    }
+
+    /// The account in the platform tenant; the nil id for the product itself.
+    pub fn subject(&self) -> UserId {
+        self.subject
+    }
+
+    /// The name people read.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whose people they belong to.
+    pub fn party(&self) -> Party {
+        self.party
+    }
+
+    /// Every role they hold, in any scope.
+    pub fn roles(&self) -> &[HeldRole] {
+        &self.roles
+    }
+
+    /// The request this caller made, for logs and the audit log.
+    pub fn request_id(&self) -> &str {
+        &self.request_id
+    }
+
+    /// The door the request came through.
+    pub fn via(&self) -> Via {
+        self.via
+    }
+
+    /// Whether it is the product itself.
+    pub fn is_system(&self) -> bool {
+        self.via == Via::System
+    }
+
+    /// The roles that count in `tenant`: those on the platform and those in it.
+    pub fn roles_in(&self, tenant: TenantId) -> impl Iterator<Item = Role> + '_ {
+        self.roles
+            .iter()
+            .filter(move |held| matches!(held.scope, Scope::Platform) || held.scope == Scope::Tenant(tenant))
+            .map(|held| held.role)
+    }
+
+    /// Whether they hold any role on the platform.
+    pub fn is_staff(&self) -> bool {
+        self.roles.iter().any(|held| held.scope == Scope::Platform)
+    }
+}
+
+impl ControlPlane {
+    /// The caller behind an account of the platform tenant.
+    ///
+    /// # Errors
+    /// [`Refusal::NotFound`] if the account belongs to no operator: signing in alone gives no power.
+    pub async fn caller_for_subject(
+        &self,
+        subject: UserId,
+        via: Via,
+        request_id: impl Into<String>,
+    ) -> Result<Caller, Refusal> {
+        let tx = self.store().begin_read().await?;
+        let operator = tx
+            .find_operator_by_subject(subject)
+            .await?
+            .ok_or(Refusal::NotFound { what: "operator" })?;
+        let roles = tx.list_assignments_of(operator.id).await?;
+        Ok(Caller {
+            operator: operator.id,
+            subject,
+            name: operator.name,
+            party: operator.party,
+            roles: roles
+                .into_iter()
+                .map(|assignment| HeldRole {
+                    role: assignment.role,
+                    scope: assignment.scope,
+                })
+                .collect(),
+            request_id: request_id.into(),
+            // Whoever came by the data directory stays recognisable behind every door.
+            via: match operator.kind {
+                OperatorKind::DataDir => Via::DataDir,
+                OperatorKind::Person => via,
+            },
+        })
+    }
+
+    /// The product itself: what it does at start and for the demo is audited like anyone's work.
+    pub fn system_caller(&self) -> Caller {
+        Caller {
+            operator: OperatorId::from_uuid(Uuid::nil()),
+            subject: UserId::from_uuid(Uuid::nil()),
+            name: "Bailiwick".to_owned(),
+            party: Party::Vendor,
+            roles: Vec::new(),
+            request_id: String::new(),
+            via: Via::System,
+        }
+    }
+}

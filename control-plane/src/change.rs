@@ -1,0 +1,317 @@
+//! How anything is written: authorize, validate, write, audit, compile, commit — in one transaction.
+//!
+//! [`Change`] holds the transaction and is the only thing that can commit it. It ends in
+//! [`Change::finish`], which demands a [`Done`], which demands an audit [`Event`]: a write without an
+//! audit entry does not compile. Dropped anywhere before, nothing happened. A dry run does the very same
+//! work and then rolls back, so its answer is the real one.
+//!
+//! The tenant's row is locked first. Release versions and audit numbers of one tenant are therefore given
+//! one after the other, on every replica; different tenants do not wait for each other.
+
+use chrono::{DateTime, Utc};
+use contract::{ids::TenantId, permission::Permission, tenant::PLATFORM_SLUG};
+
+use crate::{
+    Caller, ControlPlane, Denial, Refusal,
+    audit::Event,
+    releases::Compiled,
+    store::Tx,
+    tenants::Tenant,
+};
+
+/// Whether a change is to stay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Mode {
+    /// It stays.
+    #[default]
+    Commit,
+    /// It is tried, answered and undone (`dry_run=true`).
+    DryRun,
+}
+
+/// Which tenant a change is in, and which version of the changed thing the caller has seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct At {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The version the caller has seen (`If-Match`); `None` overwrites any.
+    pub expected: Option<i64>,
+}
+
+/// What is changed or looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Target {
+    /// The platform itself; decided by the platform tenant's matrix.
+    Platform,
+    /// One tenant.
+    Tenant(TenantId),
+}
+
+/// What a change came to.
+pub(crate) struct Done<T> {
+    value: T,
+    event: Event,
+    releases: Vec<TenantId>,
+    release_own: bool,
+    also_audited_by: Option<TenantId>,
+}
+
+impl<T> Done<T> {
+    /// The answer, and what the audit log says about it.
+    pub(crate) fn new(value: T, event: Event) -> Self {
+        Self {
+            value,
+            event,
+            releases: Vec::new(),
+            release_own: false,
+            also_audited_by: None,
+        }
+    }
+
+    /// Nodes have to learn of it: compile a release of the tenant that was changed.
+    pub(crate) fn releases(mut self) -> Self {
+        self.release_own = true;
+        self
+    }
+
+    /// A platform change that concerned `tenant`: release it, and tell its own audit log as well.
+    pub(crate) fn concerns(mut self, tenant: TenantId) -> Self {
+        self.releases.push(tenant);
+        self.also_audited_by = Some(tenant);
+        self
+    }
+}
+
+/// A change under way.
+pub(crate) struct Change<'a> {
+    control_plane: &'a ControlPlane,
+    caller: &'a Caller,
+    tenant: Tenant,
+    permission: Permission,
+    mode: Mode,
+    at: DateTime<Utc>,
+    tx: Tx,
+}
+
+impl ControlPlane {
+    /// Begins a change: locks the tenant and authorizes.
+    pub(crate) async fn change<'a>(
+        &'a self,
+        caller: &'a Caller,
+        target: Target,
+        permission: Permission,
+        mode: Mode,
+    ) -> Result<Change<'a>, Refusal> {
+        let tx = self.store().begin().await?;
+        let id = self.target_tenant(&tx, target).await?;
+        let tenant = tx.lock_tenant(id).await?.ok_or(NO_TENANT)?;
+        let change = Change {
+            control_plane: self,
+            caller,
+            tenant,
+            permission,
+            mode,
+            at: self.clock().now(),
+            tx,
+        };
+        change.require(permission).await
+    }
+
+    /// Begins the one change that nobody could authorize: making the platform's own tenant.
+    pub(crate) async fn found<'a>(
+        &'a self,
+        system: &'a Caller,
+        platform: Tenant,
+    ) -> Result<Change<'a>, Refusal> {
+        let tx = self.store().begin().await?;
+        tx.insert_tenant(&platform).await?;
+        Ok(Change {
+            control_plane: self,
+            caller: system,
+            permission: Permission::TenantsCreate,
+            mode: Mode::Commit,
+            at: platform.created_at,
+            tenant: platform,
+            tx,
+        })
+    }
+
+    /// Begins to look: authorizes and gives one state of the database.
+    pub(crate) async fn view(
+        &self,
+        caller: &Caller,
+        target: Target,
+        permission: Permission,
+    ) -> Result<View, Refusal> {
+        let tx = self.store().begin_read().await?;
+        let id = self.target_tenant(&tx, target).await?;
+        let tenant = tx.find_tenant(id).await?.ok_or(NO_TENANT)?;
+        match self.authorize(&tx, caller, permission, &tenant).await {
+            Ok(()) => Ok(View { tenant, tx }),
+            Err(Refusal::Forbidden(denial)) => {
+                drop(tx);
+                Err(self.audit_refusal(caller, tenant.id, *denial).await)
+            }
+            Err(other) => Err(other),
+        }
+    }
+
+    async fn target_tenant(&self, tx: &Tx, target: Target) -> Result<TenantId, Refusal> {
+        match target {
+            Target::Tenant(id) => Ok(id),
+            Target::Platform => Ok(self.platform_tenant(tx).await?.id),
+        }
+    }
+
+    /// The vendor's own tenant.
+    pub(crate) async fn platform_tenant(&self, tx: &Tx) -> Result<Tenant, Refusal> {
+        let slug = PLATFORM_SLUG.parse().expect("the platform's slug is a slug");
+        tx.find_tenant_by_slug(&slug)
+            .await?
+            .ok_or_else(|| Refusal::Unavailable {
+                detail: "The platform has not been set up yet.".to_owned(),
+            })
+    }
+
+    /// Records a refused attempt in a transaction of its own, and gives the refusal back.
+    ///
+    /// An attempt that cannot be recorded is refused all the same; the failure is logged.
+    async fn audit_refusal(&self, caller: &Caller, tenant: TenantId, denial: Denial) -> Refusal {
+        let recorded: Result<(), Refusal> = async {
+            let tx = self.store().begin().await?;
+            tx.lock_tenant(tenant).await?;
+            let event = Event::refused(&denial);
+            self.record(&tx, caller, tenant, &event).await?;
+            Ok(tx.commit().await?)
+        }
+        .await;
+        if let Err(error) = recorded {
+            tracing::error!(%tenant, error = ?error, "a refused attempt could not be recorded");
+        }
+        denial.into()
+    }
+}
+
+const NO_TENANT: Refusal = Refusal::NotFound { what: "tenant" };
+
+impl<'a> Change<'a> {
+    /// The tenant as it was when the change began.
+    pub(crate) fn tenant(&self) -> &Tenant {
+        &self.tenant
+    }
+
+    /// The transaction.
+    pub(crate) fn tx(&self) -> &Tx {
+        &self.tx
+    }
+
+    /// Who asks.
+    pub(crate) fn caller(&self) -> &'a Caller {
+        self.caller
+    }
+
+    /// The one moment at which the change happens.
+    pub(crate) fn at(&self) -> DateTime<Utc> {
+        self.at
+    }
+
+    /// Whether nothing of it is to stay.
+    pub(crate) fn is_dry_run(&self) -> bool {
+        self.mode == Mode::DryRun
+    }
+
+    /// Demands one more power in the same tenant.
+    pub(crate) async fn require(self, permission: Permission) -> Result<Self, Refusal> {
+        let verdict = self
+            .control_plane
+            .authorize(&self.tx, self.caller, permission, &self.tenant)
+            .await;
+        match verdict {
+            Ok(()) => Ok(self),
+            Err(Refusal::Forbidden(denial)) => Err(self.refuse(*denial).await),
+            Err(other) => Err(other),
+        }
+    }
+
+    /// Gives up because of a rule about who may do this; undoes everything and records the attempt.
+    pub(crate) async fn refuse(self, denial: Denial) -> Refusal {
+        let (control_plane, caller, tenant) = (self.control_plane, self.caller, self.tenant.id);
+        // The writer's lock must be free before the record is written.
+        if let Err(error) = self.tx.roll_back().await {
+            return error.into();
+        }
+        control_plane.audit_refusal(caller, tenant, denial).await
+    }
+
+    /// The power this change was begun with.
+    pub(crate) fn permission(&self) -> Permission {
+        self.permission
+    }
+
+    /// Ends the change: audits, compiles, commits or rolls back, and tells the nodes.
+    pub(crate) async fn finish<T>(self, done: Done<T>) -> Result<T, Refusal> {
+        let control_plane = self.control_plane;
+        let mut logs = vec![self.tenant.id];
+        logs.extend(done.also_audited_by.filter(|other| *other != self.tenant.id));
+        for log in logs {
+            if log != self.tenant.id {
+                self.tx.lock_tenant(log).await?;
+            }
+            control_plane
+                .record(&self.tx, self.caller, log, &done.event)
+                .await?;
+        }
+        let mut releases = done.releases;
+        if done.release_own {
+            releases.push(self.tenant.id);
+        }
+        let mut compiled: Vec<Compiled> = Vec::new();
+        for tenant in releases {
+            compiled.extend(control_plane.compile(&self.tx, tenant, self.at).await?);
+        }
+        match self.mode {
+            Mode::DryRun => self.tx.roll_back().await?,
+            Mode::Commit => {
+                self.tx.commit().await?;
+                for release in compiled {
+                    control_plane.hub().announce(release);
+                }
+            }
+        }
+        Ok(done.value)
+    }
+}
+
+/// A permitted look at one tenant.
+pub(crate) struct View {
+    tenant: Tenant,
+    tx: Tx,
+}
+
+impl View {
+    /// The tenant.
+    pub(crate) fn tenant(&self) -> &Tenant {
+        &self.tenant
+    }
+
+    /// The state that is looked at.
+    pub(crate) fn tx(&self) -> &Tx {
+        &self.tx
+    }
+
+    /// The state that is looked at, for whoever needs nothing else.
+    pub(crate) fn into_tx(self) -> Tx {
+        self.tx
+    }
+}
+
+/// Refuses to overwrite what the caller has not seen (`If-Match`, R-ADM-07). `None` overwrites anything.
+pub(crate) fn check_version(expected: Option<i64>, current: i64) -> Result<(), Refusal> {
+    match expected {
+        Some(seen) if seen != current => Err(Refusal::Stale {
+            current_version: current,
+        }),
+        _ => Ok(()),
+    }
+}
+

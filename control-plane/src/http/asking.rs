@@ -1,0 +1,241 @@
+//! What handlers are given: who asks, about which tenant, and how a change is meant.
+//!
+//! The caller was proven by [`super::token`] before any of this runs. Query strings and `If-Match` are read
+//! strictly: a misspelt `dry_run` that is ignored would change something.
+
+use std::{
+    future::{Future, Ready, ready},
+    pin::Pin,
+};
+
+use actix_web::{
+    FromRequest, HttpMessage, HttpRequest,
+    dev::Payload,
+    http::{StatusCode, header},
+    web::{Data, Query},
+};
+use contract::{ids::TenantId, tenant::{PLATFORM_SLUG, Slug}};
+use serde::{Deserialize, de::DeserializeOwned};
+use utoipa::IntoParams;
+
+use super::problem::Problem;
+use crate::{Caller, ControlPlane, Mode, PageRequest, Refusal};
+
+/// Who asks.
+pub(super) struct Asking {
+    /// Who is asked.
+    pub(super) plane: ControlPlane,
+    /// Who asks.
+    pub(super) caller: Caller,
+}
+
+impl Asking {
+    fn of(request: &HttpRequest) -> Result<Self, Problem> {
+        let plane = request.app_data::<Data<ControlPlane>>();
+        let caller = request.extensions().get::<Caller>().cloned();
+        match (plane, caller) {
+            (Some(plane), Some(caller)) => Ok(Self {
+                plane: ControlPlane::clone(plane),
+                caller,
+            }),
+            _ => Err(Problem::unauthenticated()),
+        }
+    }
+}
+
+impl Asking {
+    /// The vendor's own tenant.
+    pub(super) async fn platform(&self) -> Result<TenantId, Problem> {
+        Ok(self.plane.tenant_named(PLATFORM_SLUG).await?)
+    }
+}
+
+impl FromRequest for Asking {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Self::of(request))
+    }
+}
+
+/// Who asks, about the tenant in the address: a slug or an id.
+pub(super) struct InTenant {
+    /// Who is asked.
+    pub(super) plane: ControlPlane,
+    /// Who asks.
+    pub(super) caller: Caller,
+    /// About which tenant.
+    pub(super) tenant: TenantId,
+}
+
+impl FromRequest for InTenant {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move {
+            let Asking { plane, caller } = Asking::of(&request)?;
+            let name = request.match_info().query("tenant");
+            let tenant = plane.tenant_named(name).await?;
+            host::record_tenant(&request, &tenant.to_string());
+            Ok(Self { plane, caller, tenant })
+        })
+    }
+}
+
+impl ControlPlane {
+    /// The tenant that an address names by id or slug. Says nothing about whether the caller may know it:
+    /// the method that is called next does.
+    async fn tenant_named(&self, name: &str) -> Result<TenantId, Refusal> {
+        if let Ok(id) = name.parse() {
+            return Ok(id);
+        }
+        let missing = Refusal::NotFound { what: "tenant" };
+        let Ok(slug) = name.parse::<Slug>() else {
+            return Err(missing);
+        };
+        let tx = self.store().begin_read().await?;
+        let found = tx.find_tenant_by_slug(&slug).await?;
+        found.map(|tenant| tenant.id).ok_or(missing)
+    }
+}
+
+/// The parameters of a query string; an unknown one is refused.
+pub(super) struct Params<T>(pub(super) T);
+
+impl<T: DeserializeOwned> FromRequest for Params<T> {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(params(request).map(Self))
+    }
+}
+
+fn params<T: DeserializeOwned>(request: &HttpRequest) -> Result<T, Problem> {
+    Query::<T>::from_query(request.query_string())
+        .map(Query::into_inner)
+        .map_err(|error| Problem::malformed(format!("The query string is refused: {error}.")))
+}
+
+/// Which page of a list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Paging {
+    /// Things per page, 1 to 100; 25 if left out.
+    limit: Option<u64>,
+    /// Where the page begins: `next_cursor` of the page before.
+    cursor: Option<String>,
+}
+
+/// Which page of a list that can be searched.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Searching {
+    /// Part of a name, or a whole id.
+    pub(super) q: Option<String>,
+    /// Things per page, 1 to 100; 25 if left out.
+    limit: Option<u64>,
+    /// Where the page begins: `next_cursor` of the page before.
+    cursor: Option<String>,
+}
+
+impl Paging {
+    /// The page that is asked for.
+    pub(super) fn page(&self) -> Result<PageRequest, Problem> {
+        page(self.limit, self.cursor.as_deref())
+    }
+}
+
+impl Searching {
+    /// The page that is asked for.
+    pub(super) fn page(&self) -> Result<PageRequest, Problem> {
+        page(self.limit, self.cursor.as_deref())
+    }
+}
+
+/// Reads `limit` and `cursor`; a bad one makes the query string malformed like any other parameter.
+pub(super) fn page(limit: Option<u64>, cursor: Option<&str>) -> Result<PageRequest, Problem> {
+    PageRequest::parse(limit, cursor)
+        .map_err(|refusal| Problem::malformed(format!("The query string is refused: {refusal}.")))
+}
+
+/// How a change is meant, in the query string.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Writing {
+    /// Try everything, answer the same, keep nothing.
+    #[serde(default)]
+    dry_run: bool,
+}
+
+impl Writing {
+    fn mode(&self) -> Mode {
+        if self.dry_run { Mode::DryRun } else { Mode::Commit }
+    }
+}
+
+/// A change that overwrites nothing.
+pub(super) struct Adding {
+    /// Whether it is to stay.
+    pub(super) mode: Mode,
+}
+
+impl FromRequest for Adding {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(params::<Writing>(request).map(|writing| Self { mode: writing.mode() }))
+    }
+}
+
+/// A change that overwrites or removes: the caller says which version they have seen.
+pub(super) struct Overwriting {
+    /// Whether it is to stay.
+    pub(super) mode: Mode,
+    /// The version in `If-Match`; `None` for `If-Match: *`.
+    pub(super) expected: Option<i64>,
+}
+
+impl FromRequest for Overwriting {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(params::<Writing>(request).and_then(|writing| {
+            Ok(Self {
+                mode: writing.mode(),
+                expected: seen(request)?,
+            })
+        }))
+    }
+}
+
+fn seen(request: &HttpRequest) -> Result<Option<i64>, Problem> {
+    if let Some(value) = request.headers().get(header::IF_MATCH) {
+        return match value.to_str().unwrap_or_default() {
+            "*" => Ok(None),
+            tag => parse_tag(tag).map(Some),
+        };
+    }
+    // "I have seen that there is none": version 0 comes before the first one (RFC 9110 section 13.1.2).
+    if request.headers().get(header::IF_NONE_MATCH).is_some_and(|value| value == "*") {
+        return Ok(Some(0));
+    }
+    Err(Problem::new(
+        StatusCode::PRECONDITION_REQUIRED,
+        "precondition_required",
+        "If-Match required",
+        "Send If-Match with the ETag of the version you have seen, so that nothing is overwritten unseen.",
+    ))
+}
+
+fn parse_tag(tag: &str) -> Result<i64, Problem> {
+    tag.strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'))
+        .and_then(|version| version.parse().ok())
+        .ok_or_else(|| Problem::malformed("If-Match is not an ETag that we gave, such as \"3\"."))
+}

@@ -1,0 +1,132 @@
+//! `/v1/tenants/{tenant}/releases` and the keys that sign the tenant's tokens.
+
+use std::collections::BTreeMap;
+
+use actix_web::{http::Method, web::Path};
+use chrono::{DateTime, Utc};
+use contract::{
+    application::SigningAlgorithm,
+    frames::PublicKey,
+    permission::Permission as P,
+    section::ContentHash,
+    tenant::TenantStatus,
+};
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use super::{
+    answer::{Answer, Listed},
+    asking::{InTenant, Paging, Params},
+    operation::Operation,
+    problem::Problem,
+};
+use crate::releases::{ReleaseDetail, ReleaseSummary};
+
+/// The operations of this resource.
+pub(super) fn operations() -> Vec<Operation> {
+    vec![
+        Operation::new("listReleases", Method::GET, "/tenants/{tenant}/releases", list)
+            .summary("Lists the tenant's releases, newest first.")
+            .needs(P::SettingsView)
+            .query::<Paging>()
+            .gives::<Listed<ReleaseView>>(),
+        Operation::new("getRelease", Method::GET, "/tenants/{tenant}/releases/{version}", get)
+            .summary("Reads a release: its sections by hash, and the signed manifest.")
+            .needs(P::SettingsView)
+            .gives::<ReleaseDetailView>(),
+        Operation::new("listKeys", Method::GET, "/tenants/{tenant}/keys", keys)
+            .summary("Lists the public keys that sign the tenant's tokens.")
+            .needs(P::KeysView)
+            .gives::<Listed<KeyView>>(),
+    ]
+}
+
+/// A release.
+#[derive(Debug, Serialize, ToSchema)]
+struct ReleaseView {
+    version: u64,
+    issued_at: DateTime<Utc>,
+    /// SHA-256 of the signed manifest.
+    manifest_hash: ContentHash,
+}
+
+impl From<ReleaseSummary> for ReleaseView {
+    fn from(summary: ReleaseSummary) -> Self {
+        Self {
+            version: summary.version,
+            issued_at: summary.issued_at,
+            manifest_hash: summary.manifest_hash,
+        }
+    }
+}
+
+/// A release with what it consists of.
+#[derive(Debug, Serialize, ToSchema)]
+struct ReleaseDetailView {
+    version: u64,
+    issued_at: DateTime<Utc>,
+    manifest_hash: ContentHash,
+    status: TenantStatus,
+    min_node_version: String,
+    /// The hash of each section, by its name.
+    sections: BTreeMap<String, ContentHash>,
+    /// The manifest as nodes get it: a JWS.
+    signed_manifest: String,
+}
+
+impl From<ReleaseDetail> for ReleaseDetailView {
+    fn from(detail: ReleaseDetail) -> Self {
+        let sections = detail.manifest.sections.into_iter();
+        Self {
+            version: detail.summary.version,
+            issued_at: detail.summary.issued_at,
+            manifest_hash: detail.summary.manifest_hash,
+            status: detail.manifest.status,
+            min_node_version: detail.manifest.min_node_version,
+            sections: sections.map(|(name, hash)| (name.to_string(), hash)).collect(),
+            signed_manifest: detail.signed,
+        }
+    }
+}
+
+/// A public key.
+#[derive(Debug, Serialize, ToSchema)]
+struct KeyView {
+    kid: String,
+    alg: SigningAlgorithm,
+    /// The key (RFC 7517).
+    #[schema(value_type = Object)]
+    jwk: Value,
+    created_at: DateTime<Utc>,
+}
+
+impl From<PublicKey> for KeyView {
+    fn from(key: PublicKey) -> Self {
+        Self {
+            kid: key.kid,
+            alg: key.alg,
+            jwk: key.jwk,
+            created_at: key.created_at,
+        }
+    }
+}
+
+async fn list(
+    at: InTenant,
+    Params(paging): Params<Paging>,
+) -> Result<Listed<ReleaseView>, Problem> {
+    let page = paging.page()?;
+    Ok(Listed::page(at.plane.list_releases(&at.caller, at.tenant, &page).await?))
+}
+
+async fn get(
+    at: InTenant,
+    path: Path<(String, u64)>,
+) -> Result<Answer<ReleaseDetailView>, Problem> {
+    Ok(Answer::ok(at.plane.get_release(&at.caller, at.tenant, path.1).await?.into()))
+}
+
+async fn keys(at: InTenant) -> Result<Listed<KeyView>, Problem> {
+    Ok(Listed::all(at.plane.list_keys(&at.caller, at.tenant).await?))
+}

@@ -1,0 +1,210 @@
+//! `/v1/tenants`.
+
+use actix_web::http::Method;
+use chrono::{DateTime, Utc};
+use contract::{
+    ids::TenantId,
+    permission::Permission as P,
+    tenant::{Environment, Host, Region, Slug, TenantName, TenantStatus},
+};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::json;
+use utoipa::ToSchema;
+
+use super::{
+    answer::{Answer, Listed},
+    asking::{Adding, Asking, InTenant, Overwriting, Params, Searching},
+    body::JsonBody,
+    operation::{Access, Operation},
+    operators::{InviteeBody, InvitedView},
+    problem::Problem,
+};
+use crate::{
+    ControlPlane,
+    tenants::{NewTenant, Tenant, TenantChanges},
+};
+
+const ALL: &str = "/tenants";
+const ONE: &str = "/tenants/{tenant}";
+const STATUS: &str = "/tenants/{tenant}/status";
+
+/// The operations of this resource.
+pub(super) fn operations() -> Vec<Operation> {
+    let new = json!({
+        "slug": "globex",
+        "name": "Globex",
+        "environment": "production",
+        "region": "local",
+        "first_admin": {"name": "Ada Admin", "email": "ada@globex.example"},
+    });
+    vec![
+        Operation::new("listTenants", Method::GET, ALL, list)
+            .summary("Lists tenants: all of them for vendor staff, otherwise those the caller has a role in.")
+            .needs(Access::Operator)
+            .query::<Searching>()
+            .gives::<Listed<TenantView>>(),
+        Operation::new("createTenant", Method::POST, ALL, create)
+            .summary("Creates a tenant and invites its first owner.")
+            .needs(P::TenantsCreate)
+            .takes::<NewTenantBody>(new)
+            .creates::<CreatedTenantView>()
+            .versioned(),
+        Operation::new("getTenant", Method::GET, ONE, get)
+            .summary("Reads a tenant.")
+            .needs(P::SettingsView)
+            .gives::<TenantView>()
+            .versioned(),
+        Operation::new("updateTenant", Method::PATCH, ONE, update)
+            .summary("Renames a tenant or moves it to another host; what is left out stays.")
+            .needs(P::SettingsEdit)
+            .takes::<TenantChange>(json!({"name": "Acme Ltd"}))
+            .gives::<TenantView>()
+            .versioned(),
+        Operation::new("setTenantStatus", Method::PUT, STATUS, set_status)
+            .summary("Suspends a tenant, so that nodes refuse to serve it, or resumes it. If-Match is the tenant's ETag.")
+            .needs(P::TenantsUpdate)
+            .takes::<StatusBody>(json!({"status": "suspended"}))
+            .gives::<TenantView>()
+            .versioned(),
+    ]
+}
+
+/// A tenant.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct TenantView {
+    id: TenantId,
+    slug: Slug,
+    name: TenantName,
+    environment: Environment,
+    region: Region,
+    host: Option<Host>,
+    status: TenantStatus,
+    /// The issuer identifier of its tokens.
+    issuer: String,
+    version: i64,
+    created_at: DateTime<Utc>,
+}
+
+impl TenantView {
+    fn of(plane: &ControlPlane, tenant: Tenant) -> Self {
+        Self {
+            issuer: plane.issuer(&tenant),
+            id: tenant.id,
+            slug: tenant.slug,
+            name: tenant.name,
+            environment: tenant.environment,
+            region: tenant.region,
+            host: tenant.host,
+            status: tenant.status,
+            version: tenant.version,
+            created_at: tenant.created_at,
+        }
+    }
+}
+
+/// What a new tenant is to be.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewTenantBody {
+    slug: Slug,
+    name: TenantName,
+    environment: Environment,
+    region: Region,
+    host: Option<Host>,
+    /// Who becomes its first owner.
+    first_admin: Option<InviteeBody>,
+}
+
+/// What is to be different about a tenant.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TenantChange {
+    name: Option<TenantName>,
+    /// Another host, or `null` for none.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<Host>)]
+    host: Option<Option<Host>>,
+}
+
+/// Keeps "null" apart from "left out".
+fn present<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Option<Host>>, D::Error> {
+    Deserialize::deserialize(from).map(Some)
+}
+
+/// Whether a tenant is to be served.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StatusBody {
+    status: TenantStatus,
+}
+
+/// A new tenant, and what became of the invitation.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct CreatedTenantView {
+    tenant: TenantView,
+    first_admin: Option<InvitedView>,
+}
+
+async fn list(
+    ask: Asking,
+    Params(search): Params<Searching>,
+) -> Result<Listed<TenantView>, Problem> {
+    let page = search.page()?;
+    let found = ask.plane.list_tenants(&ask.caller, search.q.as_deref(), &page).await?;
+    Ok(Listed::page(found.map(|tenant| TenantView::of(&ask.plane, tenant))))
+}
+
+async fn get(at: InTenant) -> Result<Answer<TenantView>, Problem> {
+    let tenant = at.plane.get_tenant(&at.caller, at.tenant).await?;
+    let version = tenant.version;
+    Ok(Answer::ok(TenantView::of(&at.plane, tenant)).version(version))
+}
+
+async fn create(
+    ask: Asking,
+    write: Adding,
+    JsonBody(body): JsonBody<NewTenantBody>,
+) -> Result<Answer<CreatedTenantView>, Problem> {
+    let new = NewTenant {
+        slug: body.slug,
+        name: body.name,
+        environment: body.environment,
+        region: body.region,
+        host: body.host,
+        first_admin: body.first_admin.map(Into::into),
+    };
+    let created = ask.plane.create_tenant(&ask.caller, new, write.mode).await?;
+    let (location, version) = (format!("/tenants/{}", created.tenant.slug), created.tenant.version);
+    let view = CreatedTenantView {
+        tenant: TenantView::of(&ask.plane, created.tenant),
+        first_admin: created.first_admin.map(Into::into),
+    };
+    Ok(Answer::created(view, location).version(version).mode(write.mode))
+}
+
+async fn update(
+    at: InTenant,
+    write: Overwriting,
+    JsonBody(body): JsonBody<TenantChange>,
+) -> Result<Answer<TenantView>, Problem> {
+    let changes = TenantChanges { name: body.name, host: body.host };
+    let tenant = at
+        .plane
+        .update_tenant(&at.caller, at.tenant, write.expected, changes, write.mode)
+        .await?;
+    let version = tenant.version;
+    Ok(Answer::ok(TenantView::of(&at.plane, tenant)).version(version).mode(write.mode))
+}
+
+async fn set_status(
+    at: InTenant,
+    write: Overwriting,
+    JsonBody(body): JsonBody<StatusBody>,
+) -> Result<Answer<TenantView>, Problem> {
+    let tenant = at
+        .plane
+        .set_tenant_status(&at.caller, at.tenant, write.expected, body.status, write.mode)
+        .await?;
+    let version = tenant.version;
+    Ok(Answer::ok(TenantView::of(&at.plane, tenant)).version(version).mode(write.mode))
+}

@@ -1,0 +1,117 @@
+//! Decides, remembers, signs, pushes: tenants, policies, roles, responsibilities, releases.
+//!
+//! [`ControlPlane`] is the one door. The admin API and the console call the same methods, and every method
+//! authorizes inside, so the two doors cannot disagree (design section 3). One resource is one file here,
+//! one in `store/` and one in `http/`, all of the same name.
+//!
+//! This crate must never reach the data plane or a page, and its store never leaves it: nobody outside can
+//! write a row that was not authorized and audited. It never sees an end user's data or a private token key.
+
+pub mod apis;
+pub mod applications;
+pub mod assignments;
+pub mod audit;
+pub mod authz;
+pub mod caller;
+mod change;
+pub mod client_grants;
+pub mod console_sessions;
+// pub mod http;
+pub mod keys;
+pub mod nodes;
+mod open;
+pub mod operators;
+pub mod page;
+pub mod platform;
+pub mod policies;
+mod push;
+pub mod refusal;
+pub mod releases;
+pub mod responsibilities;
+pub mod setup;
+mod store;
+pub mod tenants;
+
+use std::sync::Arc;
+
+use contract::{
+    ids::TypedId,
+    jws::{ReleaseSigner, TrustRoot},
+    tenant::Region,
+};
+use host::{Clock, Entropy, SealKey};
+use url::Url;
+
+pub use self::{
+    caller::{Caller, HeldRole, Scope, Via},
+    change::{At, Mode},
+    open::{ControlPlaneConfig, OpenError},
+    page::{Cursor, Page, PageRequest},
+    platform::{ConsoleClient, PlatformClients},
+    push::NodeLink,
+    refusal::{Denial, Refusal, Violation},
+};
+
+/// The control plane: a cheap handle that every door holds.
+#[derive(Clone)]
+pub struct ControlPlane {
+    inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    store: store::Store,
+    authorizer: authz::Authorizer,
+    hub: push::Hub,
+    signer: ReleaseSigner,
+    /// Seals what the control plane keeps secret in its own database.
+    seal: SealKey,
+    auth_base_url: Url,
+    regions: Vec<Region>,
+    clock: Clock,
+    entropy: Entropy,
+}
+
+impl ControlPlane {
+    /// The public keys that nodes must be given to believe this control plane's releases.
+    pub fn trust_root(&self) -> TrustRoot {
+        TrustRoot {
+            keys: vec![self.inner.signer.public()],
+        }
+    }
+
+    /// The regions a tenant may live in; the first one holds the platform tenant.
+    pub fn regions(&self) -> &[Region] {
+        &self.inner.regions
+    }
+
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.inner.clock
+    }
+
+    pub(crate) fn entropy(&self) -> &Entropy {
+        &self.inner.entropy
+    }
+
+    pub(crate) fn store(&self) -> &store::Store {
+        &self.inner.store
+    }
+
+    pub(crate) fn hub(&self) -> &push::Hub {
+        &self.inner.hub
+    }
+
+    pub(crate) fn seal(&self) -> &SealKey {
+        &self.inner.seal
+    }
+
+    /// A new id: the time now, and chance.
+    pub(crate) fn new_id<I: TypedId>(&self) -> I {
+        I::from_uuid(self.entropy().uuid_v7(self.clock().now()))
+    }
+}
+
+impl std::fmt::Debug for ControlPlane {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ControlPlane")
+    }
+}

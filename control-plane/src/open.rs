@@ -1,0 +1,183 @@
+//! Opening: connect, migrate, find or make the key that signs releases.
+//!
+//! The signing key is made here once and kept in the database, sealed under the key-encryption key that
+//! only this process's host has: a stolen database signs nothing.
+
+use std::sync::Arc;
+
+use base64::{Engine, engine::general_purpose::STANDARD as B64};
+use contract::{jws::ReleaseSigner, permission::Permission, tenant::Region};
+use host::{Clock, Entropy, Kek, SealContext, SealKey};
+use url::Url;
+
+use crate::{
+    ControlPlane, Inner, Mode, Refusal,
+    audit::Event,
+    authz::Authorizer,
+    change::{Done, Target},
+    push::Hub,
+    store::{ConnectError, Store, Tx},
+};
+
+const SIGNING_KEY: &str = "release_signing_key";
+const BASE_URL: &str = "auth_base_url";
+
+/// What a control plane is made of.
+#[derive(Debug)]
+pub struct ControlPlaneConfig {
+    /// `sqlite://path?mode=rwc` or `postgres://…`.
+    pub database_url: String,
+    /// Under which tenants without a host of their own have their issuer.
+    pub auth_base_url: Url,
+    /// Where tenants may live; the first is the platform tenant's. At least one.
+    pub regions: Vec<Region>,
+    /// Seals what is kept secret in the database.
+    pub kek: Kek,
+    /// Time.
+    pub clock: Clock,
+    /// Chance.
+    pub entropy: Entropy,
+}
+
+/// Why a control plane cannot be opened: one precise line.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct OpenError(String);
+
+impl From<ConnectError> for OpenError {
+    fn from(error: ConnectError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl From<Refusal> for OpenError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Internal(source) => Self(source.to_string()),
+            other => Self(other.to_string()),
+        }
+    }
+}
+
+impl ControlPlane {
+    /// Opens the control plane on its database.
+    ///
+    /// # Errors
+    /// [`OpenError`], in one line: no region, database unreachable or not migratable, wrong key.
+    pub async fn open(config: ControlPlaneConfig) -> Result<Self, OpenError> {
+        if config.regions.is_empty() {
+            return Err(OpenError("at least one region must be configured".to_owned()));
+        }
+        let store = Store::open(&config.database_url).await?;
+        let seal = config.kek.key("control-plane settings");
+        let signer = signing_key(&store, &seal, &config.entropy).await?;
+        let control_plane = Self {
+            inner: Arc::new(Inner {
+                store,
+                authorizer: Authorizer::default(),
+                hub: Hub::default(),
+                signer,
+                seal,
+                auth_base_url: config.auth_base_url,
+                regions: config.regions,
+                clock: config.clock,
+                entropy: config.entropy,
+            }),
+        };
+        control_plane.follow_base_url().await?;
+        Ok(control_plane)
+    }
+
+    /// Whether the database answers, for `/readyz`.
+    ///
+    /// # Errors
+    /// Why not, in words.
+    pub async fn database_ready(&self) -> Result<(), String> {
+        let answer = self.store().ping().await;
+        answer.map_err(|_| "the control plane's database does not answer".to_owned())
+    }
+
+    /// Issuers are made from the base address; after it changed, every tenant needs a new release.
+    async fn follow_base_url(&self) -> Result<(), Refusal> {
+        let now = self.inner.auth_base_url.as_str();
+        let tx = self.store().begin().await?;
+        let before = tx.find_setting(BASE_URL).await?;
+        if before.as_deref() == Some(now) {
+            return Ok(());
+        }
+        let tenants = tx.list_tenant_ids().await?;
+        tx.put_setting(BASE_URL, now.to_owned()).await?;
+        tx.commit().await?;
+        let caller = self.system_caller();
+        for tenant in tenants {
+            let change = self
+                .change(&caller, Target::Tenant(tenant), Permission::SettingsEdit, Mode::Commit)
+                .await?;
+            let event = Event::new("tenants.issuer", "The installation moved to another address.")
+                .object("tenant", tenant, &change.tenant().name)
+                .after(&self.issuer(change.tenant()));
+            change.finish(Done::new((), event).releases()).await?;
+        }
+        Ok(())
+    }
+
+    /// Keeps a secret text in the database, sealed.
+    pub(crate) async fn put_secret_setting(
+        &self,
+        tx: &Tx,
+        name: &str,
+        secret: &[u8],
+    ) -> Result<(), Refusal> {
+        let sealed = self.seal().seal(self.entropy(), &context(name), secret);
+        Ok(tx.put_setting(name, B64.encode(sealed)).await?)
+    }
+
+    /// Reads a sealed text.
+    pub(crate) async fn find_secret_setting(
+        &self,
+        tx: &Tx,
+        name: &str,
+    ) -> Result<Option<Vec<u8>>, Refusal> {
+        let Some(stored) = tx.find_setting(name).await? else {
+            return Ok(None);
+        };
+        unseal(self.seal(), name, &stored)
+            .map(Some)
+            .map_err(|error| Refusal::internal(error.0))
+    }
+}
+
+async fn signing_key(store: &Store, seal: &SealKey, entropy: &Entropy) -> Result<ReleaseSigner, OpenError> {
+    let failed = |error: crate::store::StoreError| OpenError::from(Refusal::from(error));
+    let tx = store.begin().await.map_err(failed)?;
+    if let Some(stored) = tx.find_setting(SIGNING_KEY).await.map_err(failed)? {
+        let secret = unseal(seal, SIGNING_KEY, &stored)?;
+        let secret: [u8; 32] = secret
+            .try_into()
+            .map_err(|_| OpenError(format!("the stored {SIGNING_KEY} is damaged")))?;
+        return Ok(ReleaseSigner::from_secret(&secret));
+    }
+    let secret = entropy.bytes::<32>();
+    let sealed = seal.seal(entropy, &context(SIGNING_KEY), &secret);
+    tx.put_setting(SIGNING_KEY, B64.encode(sealed)).await.map_err(failed)?;
+    tx.commit().await.map_err(failed)?;
+    Ok(ReleaseSigner::from_secret(&secret))
+}
+
+fn unseal(seal: &SealKey, name: &str, stored: &str) -> Result<Vec<u8>, OpenError> {
+    let damaged = || OpenError(format!("the stored {name} is damaged"));
+    let sealed = B64.decode(stored).map_err(|_| damaged())?;
+    let opened = seal.open(&context(name), &sealed);
+    opened
+        .map(|secret| secret.to_vec())
+        .map_err(|error| OpenError(format!("the stored {name} cannot be opened: {error}")))
+}
+
+fn context(name: &str) -> SealContext<'_> {
+    SealContext {
+        tenant: "platform",
+        table: "settings",
+        column: "value",
+        row: name,
+    }
+}

@@ -1,0 +1,186 @@
+//! The platform's own tenant: ordinary in everything, except that its users are the operators.
+//!
+//! The console signs people in through it like any other relying party, and the admin API is one of its
+//! APIs, so that what guards us is what we sell. Everything here is done once and found again at the next
+//! start; the console's secret is kept sealed because the console has nowhere else to keep it.
+
+use contract::{
+    api::{ADMIN_AUDIENCE, ADMIN_SCOPE, ApiScope},
+    application::{Application, ApplicationKind},
+    ids::{ApplicationId, TenantId},
+    redirect_uri::RedirectUri,
+};
+use host::Secret;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Caller, ControlPlane, Mode, Refusal,
+    apis::NewApi,
+    applications::{ApplicationAt, ApplicationChange, NewApplication},
+    tenants::Tenant,
+};
+
+const CONSOLE: &str = "console_client";
+
+/// Where the console is, as its relying-party side sees it.
+#[derive(Debug, Clone)]
+pub struct ConsoleClient {
+    /// Where sign-in returns to.
+    pub redirect_uris: Vec<RedirectUri>,
+    /// Where sign-out returns to.
+    pub post_logout_redirect_uris: Vec<RedirectUri>,
+}
+
+/// What the console needs to sign people in.
+#[derive(Debug, Clone)]
+pub struct PlatformClients {
+    /// The platform's own tenant.
+    pub tenant: TenantId,
+    /// Its issuer.
+    pub issuer: String,
+    /// The console's `client_id`.
+    pub console_client_id: ApplicationId,
+    /// The console's secret.
+    pub console_secret: Secret,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredClient {
+    id: ApplicationId,
+    secret: String,
+}
+
+impl ControlPlane {
+    /// Makes what the platform itself needs, where it is not there yet, and follows the console's address.
+    ///
+    /// # Errors
+    /// [`Refusal::Invalid`] for addresses an application may not have; [`Refusal::Internal`].
+    pub async fn ensure_platform(&self, console: ConsoleClient) -> Result<PlatformClients, Refusal> {
+        let tenant = self.ensure_platform_tenant().await?;
+        let caller = self.system_caller();
+        self.ensure_admin_api(&caller, tenant.id).await?;
+        let client = match self.known_console(&caller, tenant.id).await? {
+            Some((client, application)) => {
+                self.follow_console(&caller, tenant.id, application, console).await?;
+                client
+            }
+            None => self.register_console(&caller, tenant.id, console).await?,
+        };
+        Ok(PlatformClients {
+            tenant: tenant.id,
+            issuer: self.issuer(&tenant),
+            console_client_id: client.id,
+            console_secret: Secret::new(client.secret),
+        })
+    }
+
+    /// The platform's own tenant, made if it is not there yet.
+    ///
+    /// # Errors
+    /// [`Refusal::Internal`] only.
+    pub async fn ensure_platform_tenant(&self) -> Result<Tenant, Refusal> {
+        let known = {
+            let tx = self.store().begin_read().await?;
+            self.platform_tenant(&tx).await
+        };
+        match known {
+            Err(Refusal::Unavailable { .. }) => self.found_platform().await,
+            other => other,
+        }
+    }
+
+    async fn ensure_admin_api(&self, caller: &Caller, tenant: TenantId) -> Result<(), Refusal> {
+        let tx = self.store().begin_read().await?;
+        let apis = tx.list_released_apis(tenant).await?;
+        drop(tx);
+        if apis.iter().any(|api| api.audience.as_str() == ADMIN_AUDIENCE) {
+            return Ok(());
+        }
+        let api = NewApi {
+            name: "Admin API".to_owned(),
+            audience: ADMIN_AUDIENCE.parse()?,
+            scopes: vec![ApiScope {
+                scope: ADMIN_SCOPE.parse()?,
+                description: "Administer Bailiwick with your roles".to_owned(),
+            }],
+        };
+        self.create_api(caller, tenant, api, Mode::Commit).await?;
+        Ok(())
+    }
+
+    async fn known_console(
+        &self,
+        caller: &Caller,
+        tenant: TenantId,
+    ) -> Result<Option<(StoredClient, Application)>, Refusal> {
+        let stored = {
+            let tx = self.store().begin_read().await?;
+            self.find_secret_setting(&tx, CONSOLE).await?
+        };
+        let Some(stored) = stored else {
+            return Ok(None);
+        };
+        let client: StoredClient = serde_json::from_slice(&stored).map_err(Refusal::internal)?;
+        match self.get_application(caller, tenant, client.id).await {
+            Ok(record) => Ok(Some((client, record.application))),
+            Err(Refusal::NotFound { .. }) => Ok(None),
+            Err(other) => Err(other),
+        }
+    }
+
+    async fn register_console(
+        &self,
+        caller: &Caller,
+        tenant: TenantId,
+        console: ConsoleClient,
+    ) -> Result<StoredClient, Refusal> {
+        let application = NewApplication {
+            redirect_uris: console.redirect_uris,
+            post_logout_redirect_uris: console.post_logout_redirect_uris,
+            first_party: true,
+            ..NewApplication::of_kind("Console", ApplicationKind::Web)
+        };
+        let created = self
+            .create_application(caller, tenant, application, Mode::Commit)
+            .await?;
+        let secret = created
+            .secret
+            .ok_or_else(|| Refusal::internal("a web application came without a secret"))?;
+        let client = StoredClient {
+            id: created.record.application.id,
+            secret: secret.expose().to_owned(),
+        };
+        let sealed = serde_json::to_vec(&client).map_err(Refusal::internal)?;
+        let tx = self.store().begin().await?;
+        self.put_secret_setting(&tx, CONSOLE, &sealed).await?;
+        tx.commit().await?;
+        Ok(client)
+    }
+
+    /// The console may have moved since the last start.
+    async fn follow_console(
+        &self,
+        caller: &Caller,
+        tenant: TenantId,
+        application: Application,
+        console: ConsoleClient,
+    ) -> Result<(), Refusal> {
+        let same = application.redirect_uris == console.redirect_uris
+            && application.post_logout_redirect_uris == console.post_logout_redirect_uris;
+        if same {
+            return Ok(());
+        }
+        let at = ApplicationAt {
+            tenant,
+            id: application.id,
+            expected: None,
+        };
+        let change = ApplicationChange {
+            redirect_uris: Some(console.redirect_uris),
+            post_logout_redirect_uris: Some(console.post_logout_redirect_uris),
+            ..ApplicationChange::default()
+        };
+        self.update_application(caller, at, change, Mode::Commit).await?;
+        Ok(())
+    }
+}

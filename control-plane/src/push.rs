@@ -1,0 +1,86 @@
+//! Push: nodes hear of each release as it is committed, and tell what became of it.
+//!
+//! Level-triggered: a session compares what a node says it holds with what it should hold and sends the
+//! difference; announcements only make it look sooner. A frame that is lost, or a session that is too slow
+//! to hear every announcement, therefore costs time and never truth (design section 5).
+//!
+//! Nothing here decides anything about content, and nothing a node says changes what it should hold.
+
+mod hub;
+mod inbound;
+mod outbound;
+mod session;
+
+use std::time::Duration;
+
+use contract::ids::{NodeId, TenantId};
+use tokio::sync::mpsc;
+
+pub(crate) use self::hub::Hub;
+use crate::{ControlPlane, Refusal};
+
+/// Frames that may wait on a link in each direction.
+const LINK_DEPTH: usize = 256;
+
+/// The node's end of a link inside this process; frames are JSON text, as over any other transport.
+#[derive(Debug)]
+pub struct NodeLink {
+    /// What the control plane says ([`contract::frames::Down`]).
+    pub to_node: mpsc::Receiver<String>,
+    /// What the node says ([`contract::frames::Up`]). Dropping it ends the session.
+    pub from_node: mpsc::Sender<String>,
+}
+
+impl ControlPlane {
+    /// Opens a link for a node in this process. Must be called on a tokio runtime; the session lives
+    /// until the node's end is dropped.
+    pub fn attach_node(&self) -> NodeLink {
+        let (down, to_node) = mpsc::channel(LINK_DEPTH);
+        let (from_node, up) = mpsc::channel(LINK_DEPTH);
+        tokio::spawn(session::run(self.clone(), up, down));
+        NodeLink { to_node, from_node }
+    }
+
+    /// Waits until each connected node of the tenant's region, and at least one, serves `version` or a
+    /// later one.
+    ///
+    /// # Errors
+    /// [`Refusal::Unavailable`] after `limit`; [`Refusal::NotFound`] for the tenant.
+    pub async fn wait_applied(
+        &self,
+        tenant: TenantId,
+        version: u64,
+        limit: Duration,
+    ) -> Result<(), Refusal> {
+        let wait = async {
+            loop {
+                let heard = self.hub().heard();
+                if self.is_applied(tenant, version).await? {
+                    return Ok(());
+                }
+                heard.await;
+            }
+        };
+        tokio::time::timeout(limit, wait)
+            .await
+            .unwrap_or_else(|_| {
+                Err(Refusal::Unavailable {
+                    detail: format!("No node confirmed version {version} in time."),
+                })
+            })
+    }
+
+    async fn is_applied(&self, tenant: TenantId, version: u64) -> Result<bool, Refusal> {
+        let tx = self.store().begin_read().await?;
+        let found = tx.find_tenant(tenant).await?;
+        let region = found.ok_or(Refusal::NotFound { what: "tenant" })?.region;
+        let nodes = self.hub().connected(&region);
+        let holdings = tx.list_holdings_of_tenant(tenant).await?;
+        let serves = |node: &NodeId| {
+            holdings
+                .iter()
+                .any(|held| held.node == *node && held.applied_version >= version)
+        };
+        Ok(!nodes.is_empty() && nodes.iter().all(serves))
+    }
+}

@@ -1,0 +1,143 @@
+//! Releases: what was signed for the nodes, version by version.
+//!
+//! A release is compiled inside the change that made it necessary ([`compile`]), so no committed state
+//! exists that nodes do not get. Versions only grow, and a version is only given to content that differs.
+
+mod compile;
+
+use chrono::{DateTime, Utc};
+use contract::{
+    ids::{NodeId, TenantId},
+    manifest::Manifest,
+    permission::Permission,
+    section::ContentHash,
+};
+
+pub(crate) use self::compile::Compiled;
+use crate::{
+    Caller, ControlPlane, Page, PageRequest, Refusal,
+    change::Target,
+    store::StoredRelease,
+};
+
+/// One version of a tenant, and who runs it.
+#[derive(Debug, Clone)]
+pub struct ReleaseSummary {
+    /// The version.
+    pub version: u64,
+    /// When it was signed.
+    pub issued_at: DateTime<Utc>,
+    /// The name of its signed manifest.
+    pub manifest_hash: ContentHash,
+}
+
+/// One version in full.
+#[derive(Debug, Clone)]
+pub struct ReleaseDetail {
+    /// What the list says about it.
+    pub summary: ReleaseSummary,
+    /// What was signed.
+    pub manifest: Manifest,
+    /// The signed form, verifiable with the trust root alone.
+    pub signed: String,
+}
+
+/// How far a tenant's current version has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Effectiveness {
+    /// The current version.
+    pub version: u64,
+    /// Nodes of the tenant's region that serve it.
+    pub applied: usize,
+    /// Nodes of the tenant's region that are connected or serve any version of it.
+    pub nodes: usize,
+    /// Nodes that refused it, with their reasons.
+    pub rejected: Vec<(NodeId, String)>,
+}
+
+impl From<&StoredRelease> for ReleaseSummary {
+    fn from(stored: &StoredRelease) -> Self {
+        Self {
+            version: stored.version,
+            issued_at: stored.issued_at,
+            manifest_hash: stored.manifest_hash.clone(),
+        }
+    }
+}
+
+impl ControlPlane {
+    /// Lists a tenant's versions, newest first.
+    ///
+    /// # Errors
+    /// Needs `tenant.settings.view`.
+    pub async fn list_releases(
+        &self,
+        caller: &Caller,
+        tenant: TenantId,
+        page: &PageRequest,
+    ) -> Result<Page<ReleaseSummary>, Refusal> {
+        let view = self
+            .view(caller, Target::Tenant(tenant), Permission::SettingsView)
+            .await?;
+        let releases = view.tx().list_releases(tenant, page).await?;
+        Ok(releases.map(|stored| ReleaseSummary::from(&stored)))
+    }
+
+    /// Reads one version.
+    ///
+    /// # Errors
+    /// Needs `tenant.settings.view`; [`Refusal::NotFound`].
+    pub async fn get_release(
+        &self,
+        caller: &Caller,
+        tenant: TenantId,
+        version: u64,
+    ) -> Result<ReleaseDetail, Refusal> {
+        let view = self
+            .view(caller, Target::Tenant(tenant), Permission::SettingsView)
+            .await?;
+        let stored = view
+            .tx()
+            .find_release(tenant, version)
+            .await?
+            .ok_or(Refusal::NotFound { what: "release" })?;
+        let manifest =
+            Manifest::verify(&stored.manifest, &self.trust_root()).map_err(Refusal::internal)?;
+        Ok(ReleaseDetail {
+            summary: ReleaseSummary::from(&stored),
+            manifest,
+            signed: stored.manifest,
+        })
+    }
+
+    /// How far a tenant's current version has come: "effective on n of n nodes".
+    ///
+    /// # Errors
+    /// Needs `tenant.settings.view`.
+    pub async fn effectiveness(
+        &self,
+        caller: &Caller,
+        tenant: TenantId,
+    ) -> Result<Effectiveness, Refusal> {
+        let view = self
+            .view(caller, Target::Tenant(tenant), Permission::SettingsView)
+            .await?;
+        let version = view.tenant().release_version;
+        let holdings = view.tx().list_holdings_of_tenant(tenant).await?;
+        let mut nodes = self.hub().connected(&view.tenant().region);
+        nodes.extend(holdings.iter().map(|holding| holding.node));
+        Ok(Effectiveness {
+            version,
+            nodes: nodes.len(),
+            applied: holdings
+                .iter()
+                .filter(|holding| holding.applied_version >= version)
+                .count(),
+            rejected: holdings
+                .into_iter()
+                .filter(|holding| holding.rejected_version == Some(version))
+                .map(|holding| (holding.node, holding.reason.unwrap_or_default()))
+                .collect(),
+        })
+    }
+}

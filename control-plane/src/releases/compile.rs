@@ -1,0 +1,143 @@
+//! Compiling: a tenant's published state becomes sections, a signed manifest and frames.
+//!
+//! Runs inside the transaction of the change. Equal content compiles to equal sections and gives no new
+//! version. What compiles is assembled again exactly as a node will do it, so that a release nodes would
+//! refuse fails the change that caused it, where a person sees why.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+use contract::{
+    canonical,
+    ids::TenantId,
+    manifest::{FORMAT, Manifest},
+    policies::PolicySet,
+    release::{Release, ReleaseContent},
+    section::{ContentHash, SectionName},
+    tenant::{Region, TenantProfile},
+};
+use serde_json::json;
+
+use crate::{
+    ControlPlane, Refusal,
+    store::{StoredRelease, Tx},
+    tenants::Tenant,
+};
+
+/// The oldest node software that understands what we write today.
+const MIN_NODE_VERSION: &str = "0.1.0";
+
+/// A new version, ready to be told to nodes once it is committed.
+#[derive(Debug, Clone)]
+pub(crate) struct Compiled {
+    /// Whose.
+    pub(crate) tenant: TenantId,
+    /// Whose nodes.
+    pub(crate) region: Region,
+    /// Which one.
+    pub(crate) version: u64,
+    /// The signed manifest.
+    pub(crate) manifest: String,
+    /// The sections that the version before did not have.
+    pub(crate) new_sections: BTreeMap<ContentHash, String>,
+}
+
+impl ControlPlane {
+    /// Compiles the tenant's state as the transaction sees it; `None` if nothing changed for nodes.
+    pub(crate) async fn compile(
+        &self,
+        tx: &Tx,
+        tenant: TenantId,
+        at: DateTime<Utc>,
+    ) -> Result<Option<Compiled>, Refusal> {
+        let tenant = tx
+            .find_tenant(tenant)
+            .await?
+            .ok_or(Refusal::NotFound { what: "tenant" })?;
+        let sections = Release::sections(self.gather(tx, &tenant).await?)?;
+        let hashes = hashes(&sections);
+        let content = canonical::to_canonical(&json!({
+            "region": tenant.region, "sections": hashes, "status": tenant.status,
+        }))?;
+        let last = tx.find_latest_release(tenant.id).await?;
+        if last.as_ref().is_some_and(|last| last.content == content) {
+            return Ok(None);
+        }
+        let manifest = Manifest {
+            format: FORMAT,
+            tenant: tenant.id,
+            version: last.as_ref().map_or(1, |last| last.version + 1),
+            region: tenant.region.clone(),
+            issued_at: at,
+            min_node_version: MIN_NODE_VERSION.to_owned(),
+            status: tenant.status,
+            sections: hashes,
+        };
+        let signed = manifest.sign(&self.inner.signer)?;
+        let known = self.sections_of(last.as_ref())?;
+        let bodies: BTreeMap<ContentHash, String> = sections
+            .into_values()
+            .map(|body| (ContentHash::of(body.as_bytes()), body))
+            .collect();
+        Release::assemble(manifest.clone(), |hash| bodies.get(hash).map(String::as_str))
+            .map_err(|error| {
+                Refusal::conflict("release_refused", format!("Nodes would refuse the result: {error}."))
+            })?;
+        let stored = StoredRelease {
+            tenant: tenant.id,
+            version: manifest.version,
+            manifest_hash: Manifest::hash_of(&signed),
+            manifest: signed.clone(),
+            content,
+            issued_at: at,
+        };
+        tx.insert_release(&stored, &bodies).await?;
+        Ok(Some(Compiled {
+            tenant: tenant.id,
+            region: tenant.region,
+            version: manifest.version,
+            manifest: signed,
+            new_sections: bodies
+                .into_iter()
+                .filter(|(hash, _)| !known.contains(hash))
+                .collect(),
+        }))
+    }
+
+    async fn gather(&self, tx: &Tx, tenant: &Tenant) -> Result<ReleaseContent, Refusal> {
+        let mut policies = PolicySet::default();
+        for published in tx.list_published_policies(tenant.id).await? {
+            policies.set(published.document);
+        }
+        Ok(ReleaseContent {
+            tenant: TenantProfile {
+                id: tenant.id,
+                slug: tenant.slug.clone(),
+                name: tenant.name.clone(),
+                environment: tenant.environment,
+                issuer: self.issuer(tenant),
+                host: tenant.host.clone(),
+            },
+            policies,
+            apis: tx.list_released_apis(tenant.id).await?,
+            applications: tx.list_released_applications(tenant.id).await?,
+            client_grants: tx.list_released_client_grants(tenant.id).await?,
+        })
+    }
+
+    fn sections_of(&self, release: Option<&StoredRelease>) -> Result<BTreeSet<ContentHash>, Refusal> {
+        let Some(release) = release else {
+            return Ok(BTreeSet::new());
+        };
+        let manifest =
+            Manifest::verify(&release.manifest, &self.trust_root()).map_err(Refusal::internal)?;
+        Ok(manifest.sections.into_values().collect())
+    }
+}
+
+fn hashes(sections: &BTreeMap<SectionName, String>) -> BTreeMap<SectionName, ContentHash> {
+    sections
+        .iter()
+        .map(|(name, body)| (*name, ContentHash::of(body.as_bytes())))
+        .collect()
+}

@@ -1,0 +1,209 @@
+//! Step 1: tenants, operators, responsibilities, policies, releases, nodes and the audit log.
+//!
+//! Types are those both databases share: ids and JSON as text, counts as 64-bit integers, times with time
+//! zone. Tables that grow without end are keyed by tenant first, so that a tenant's rows lie together.
+
+use sea_orm_migration::{
+    prelude::*,
+    schema::{big_integer, big_integer_null, text, text_null, timestamp_with_time_zone},
+};
+
+/// The step.
+pub(in crate::store) struct Step;
+
+impl MigrationName for Step {
+    fn name(&self) -> &'static str {
+        "m0001_governance"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Step {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        for table in tenant_tables()
+            .into_iter()
+            .chain(operator_tables())
+            .chain(policy_tables())
+            .chain(release_tables())
+            .chain(record_tables())
+        {
+            manager.create_table(table).await?;
+        }
+        for (name, table, columns) in [
+            ("tenants_by_slug", "tenants", &["slug"] as &[&'static str]),
+            ("tenants_by_host", "tenants", &["host"]),
+            ("operators_by_subject", "operators", &["subject"]),
+            ("operators_by_email", "operators", &["email"]),
+            ("assignments_once", "assignments", &["operator_id", "role", "scope"]),
+            ("audit_events_by_id", "audit_events", &["id"]),
+        ] {
+            manager.create_index(index(name, table, columns).unique().to_owned()).await?;
+        }
+        for (name, table, columns) in [
+            ("tenants_by_region", "tenants", &["region"] as &[&'static str]),
+            ("assignments_by_scope", "assignments", &["scope"]),
+            ("node_holdings_by_tenant", "node_holdings", &["tenant_id"]),
+        ] {
+            manager.create_index(index(name, table, columns)).await?;
+        }
+        Ok(())
+    }
+}
+
+fn index(name: &'static str, table: &'static str, columns: &[&'static str]) -> IndexCreateStatement {
+    let mut index = Index::create();
+    index.name(name).table(table);
+    for column in columns {
+        index.col(*column);
+    }
+    index
+}
+
+fn table(name: &'static str, key: &[&'static str], columns: Vec<ColumnDef>) -> TableCreateStatement {
+    let mut primary = Index::create();
+    for column in key {
+        primary.col(*column);
+    }
+    let mut table = Table::create();
+    table.table(name).primary_key(&mut primary);
+    for column in columns {
+        table.col(column);
+    }
+    table
+}
+
+fn tenant_tables() -> Vec<TableCreateStatement> {
+    vec![
+        table("tenants", &["id"], vec![
+            text("id"),
+            text("slug"),
+            text("name"),
+            text("environment"),
+            text("region"),
+            text_null("host"),
+            text("search"),
+            text("status"),
+            big_integer("version"),
+            big_integer("matrix_version"),
+            big_integer("release_version"),
+            text_null("manifest_hash"),
+            timestamp_with_time_zone("created_at"),
+        ]),
+        table("responsibilities", &["tenant_id", "duty"], vec![
+            text("tenant_id"),
+            text("duty"),
+            text("accountable"),
+            text("actors"),
+            big_integer("version"),
+            timestamp_with_time_zone("updated_at"),
+            text("updated_by"),
+        ]),
+    ]
+}
+
+fn operator_tables() -> Vec<TableCreateStatement> {
+    vec![
+        table("operators", &["id"], vec![
+            text("id"),
+            text("subject"),
+            text("email"),
+            text("name"),
+            text("party"),
+            text("kind"),
+            timestamp_with_time_zone("created_at"),
+        ]),
+        table("assignments", &["id"], vec![
+            text("id"),
+            text("operator_id"),
+            text("role"),
+            text("scope"),
+            timestamp_with_time_zone("created_at"),
+            text("created_by"),
+        ]),
+    ]
+}
+
+fn policy_tables() -> Vec<TableCreateStatement> {
+    vec![
+        table("policies", &["tenant_id", "kind", "version"], vec![
+            text("tenant_id"),
+            text("kind"),
+            big_integer("version"),
+            text("document"),
+            text("hash"),
+            timestamp_with_time_zone("published_at"),
+            text("published_by"),
+        ]),
+        table("policy_drafts", &["tenant_id", "kind"], vec![
+            text("tenant_id"),
+            text("kind"),
+            text("document"),
+            big_integer("base_version"),
+            big_integer("version"),
+            timestamp_with_time_zone("updated_at"),
+            text("updated_by"),
+        ]),
+    ]
+}
+
+fn release_tables() -> Vec<TableCreateStatement> {
+    vec![
+        table("sections", &["tenant_id", "hash"], vec![
+            text("tenant_id"),
+            text("hash"),
+            text("body"),
+        ]),
+        table("releases", &["tenant_id", "version"], vec![
+            text("tenant_id"),
+            big_integer("version"),
+            text("manifest"),
+            text("manifest_hash"),
+            text("content"),
+            timestamp_with_time_zone("issued_at"),
+        ]),
+        table("nodes", &["id"], vec![
+            text("id"),
+            text("region"),
+            text("software"),
+            timestamp_with_time_zone("first_seen_at"),
+            timestamp_with_time_zone("last_seen_at"),
+        ]),
+        table("node_holdings", &["node_id", "tenant_id"], vec![
+            text("node_id"),
+            text("tenant_id"),
+            big_integer("applied_version"),
+            big_integer_null("rejected_version"),
+            text_null("reason"),
+            timestamp_with_time_zone("at"),
+        ]),
+        table("tenant_keys", &["tenant_id", "kid"], vec![
+            text("tenant_id"),
+            text("kid"),
+            text("alg"),
+            text("jwk"),
+            timestamp_with_time_zone("created_at"),
+        ]),
+    ]
+}
+
+fn record_tables() -> Vec<TableCreateStatement> {
+    vec![
+        table("audit_events", &["tenant_id", "seq"], vec![
+            text("tenant_id"),
+            big_integer("seq"),
+            text("id"),
+            timestamp_with_time_zone("at"),
+            text("actor_id"),
+            text("action"),
+            text("object_kind"),
+            text("object_id"),
+            text("outcome"),
+            text("search"),
+            // The whole event in canonical form: what the hash is of.
+            text("document"),
+            text("previous_hash"),
+            text("hash"),
+        ]),
+        table("settings", &["name"], vec![text("name"), text("value")]),
+    ]
+}

@@ -1,0 +1,85 @@
+//! Rows of operators.
+
+use contract::ids::{OperatorId, UserId};
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
+
+use super::{StoreError, Tx, codec};
+use crate::operators::Operator;
+
+pub(super) mod row {
+    use chrono::{DateTime, Utc};
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "operators")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: String,
+        pub subject: String,
+        pub email: String,
+        pub name: String,
+        pub party: String,
+        pub kind: String,
+        pub created_at: DateTime<Utc>,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+const TABLE: &str = "operators";
+
+impl Tx {
+    /// Writes a new operator.
+    pub(crate) async fn insert_operator(&self, operator: &Operator) -> Result<(), StoreError> {
+        let row = row::ActiveModel {
+            id: Set(operator.id.to_string()),
+            subject: Set(operator.subject.to_string()),
+            email: Set(operator.email.clone()),
+            name: Set(operator.name.clone()),
+            party: Set(operator.party.to_string()),
+            kind: Set(operator.kind.as_str().to_owned()),
+            created_at: Set(operator.created_at),
+        };
+        row::Entity::insert(row).exec_without_returning(&self.db).await?;
+        Ok(())
+    }
+
+    /// Finds an operator.
+    pub(crate) async fn find_operator(&self, id: OperatorId) -> Result<Option<Operator>, StoreError> {
+        let found = row::Entity::find_by_id(id.to_string()).one(&self.db).await?;
+        found.map(from_row).transpose()
+    }
+
+    /// Finds an operator by the account they sign in with.
+    pub(crate) async fn find_operator_by_subject(
+        &self,
+        subject: UserId,
+    ) -> Result<Option<Operator>, StoreError> {
+        let query = row::Entity::find().filter(row::Column::Subject.eq(subject.to_string()));
+        query.one(&self.db).await?.map(from_row).transpose()
+    }
+
+    /// Finds an operator by address; addresses are kept in lower case.
+    pub(crate) async fn find_operator_by_email(
+        &self,
+        email: &str,
+    ) -> Result<Option<Operator>, StoreError> {
+        let query = row::Entity::find().filter(row::Column::Email.eq(email));
+        query.one(&self.db).await?.map(from_row).transpose()
+    }
+}
+
+pub(super) fn from_row(row: row::Model) -> Result<Operator, StoreError> {
+    Ok(Operator {
+        id: codec::parse(TABLE, &row.id)?,
+        subject: codec::parse(TABLE, &row.subject)?,
+        email: row.email,
+        name: row.name,
+        party: codec::parse(TABLE, &row.party)?,
+        kind: codec::parse(TABLE, &row.kind)?,
+        created_at: row.created_at,
+    })
+}

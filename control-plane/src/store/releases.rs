@@ -1,0 +1,179 @@
+//! Rows of releases and of the sections they consist of.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use contract::{ids::TenantId, section::ContentHash};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::OnConflict,
+};
+
+use super::{StoreError, Tx, codec};
+use crate::page::{Page, PageRequest};
+
+mod section {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "sections")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub tenant_id: String,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub hash: String,
+        pub body: String,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+mod row {
+    use chrono::{DateTime, Utc};
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "releases")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub tenant_id: String,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub version: i64,
+        pub manifest: String,
+        pub manifest_hash: String,
+        pub content: String,
+        pub issued_at: DateTime<Utc>,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+const TABLE: &str = "releases";
+
+/// A release as it is kept.
+#[derive(Debug, Clone)]
+pub(crate) struct StoredRelease {
+    /// Whose.
+    pub(crate) tenant: TenantId,
+    /// Which one.
+    pub(crate) version: u64,
+    /// The signed manifest.
+    pub(crate) manifest: String,
+    /// Its name.
+    pub(crate) manifest_hash: ContentHash,
+    /// What decides whether a later one differs: status, region and section hashes, in canonical form.
+    pub(crate) content: String,
+    /// When it was signed.
+    pub(crate) issued_at: DateTime<Utc>,
+}
+
+impl Tx {
+    /// Writes a release and those of its sections that are not there yet.
+    pub(crate) async fn insert_release(
+        &self,
+        release: &StoredRelease,
+        sections: &BTreeMap<ContentHash, String>,
+    ) -> Result<(), StoreError> {
+        for (hash, body) in sections {
+            let row = section::ActiveModel {
+                tenant_id: Set(release.tenant.to_string()),
+                hash: Set(hash.to_string()),
+                body: Set(body.clone()),
+            };
+            section::Entity::insert(row)
+                .on_conflict(
+                    OnConflict::columns([section::Column::TenantId, section::Column::Hash])
+                        .do_nothing()
+                        .to_owned(),
+                )
+                .exec_without_returning(&self.db)
+                .await?;
+        }
+        let row = row::ActiveModel {
+            tenant_id: Set(release.tenant.to_string()),
+            version: Set(codec::signed(release.version)),
+            manifest: Set(release.manifest.clone()),
+            manifest_hash: Set(release.manifest_hash.to_string()),
+            content: Set(release.content.clone()),
+            issued_at: Set(release.issued_at),
+        };
+        row::Entity::insert(row).exec_without_returning(&self.db).await?;
+        self.point_tenant_at_release(release.tenant, release.version, &release.manifest_hash)
+            .await
+    }
+
+    /// Finds one version.
+    pub(crate) async fn find_release(
+        &self,
+        tenant: TenantId,
+        version: u64,
+    ) -> Result<Option<StoredRelease>, StoreError> {
+        let key = (tenant.to_string(), codec::signed(version));
+        let found = row::Entity::find_by_id(key).one(&self.db).await?;
+        found.map(from_row).transpose()
+    }
+
+    /// Finds the newest version.
+    pub(crate) async fn find_latest_release(
+        &self,
+        tenant: TenantId,
+    ) -> Result<Option<StoredRelease>, StoreError> {
+        let found = row::Entity::find()
+            .filter(row::Column::TenantId.eq(tenant.to_string()))
+            .order_by_desc(row::Column::Version)
+            .limit(1)
+            .one(&self.db)
+            .await?;
+        found.map(from_row).transpose()
+    }
+
+    /// Lists versions, newest first.
+    pub(crate) async fn list_releases(
+        &self,
+        tenant: TenantId,
+        page: &PageRequest,
+    ) -> Result<Page<StoredRelease>, StoreError> {
+        let mut query = row::Entity::find()
+            .filter(row::Column::TenantId.eq(tenant.to_string()))
+            .order_by_desc(row::Column::Version);
+        if let Some(after) = page.after_number() {
+            query = query.filter(row::Column::Version.lt(after));
+        }
+        let rows = query.limit(page.fetch()).all(&self.db).await?;
+        let releases = rows.into_iter().map(from_row).collect::<Result<_, _>>()?;
+        Ok(page.page(releases, |release: &StoredRelease| release.version))
+    }
+
+    /// Reads the bodies of sections.
+    pub(crate) async fn list_sections(
+        &self,
+        tenant: TenantId,
+        hashes: &[ContentHash],
+    ) -> Result<BTreeMap<ContentHash, String>, StoreError> {
+        let rows = section::Entity::find()
+            .filter(section::Column::TenantId.eq(tenant.to_string()))
+            .filter(section::Column::Hash.is_in(hashes.iter().map(ContentHash::as_str)))
+            .all(&self.db)
+            .await?;
+        rows.into_iter()
+            .map(|row| Ok((codec::parse("sections", &row.hash)?, row.body)))
+            .collect()
+    }
+}
+
+fn from_row(row: row::Model) -> Result<StoredRelease, StoreError> {
+    Ok(StoredRelease {
+        tenant: codec::parse(TABLE, &row.tenant_id)?,
+        version: codec::unsigned(TABLE, row.version)?,
+        manifest: row.manifest,
+        manifest_hash: codec::parse(TABLE, &row.manifest_hash)?,
+        content: row.content,
+        issued_at: row.issued_at,
+    })
+}

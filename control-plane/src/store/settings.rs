@@ -1,0 +1,53 @@
+//! Rows of settings: the few single values the control plane keeps about itself.
+
+use sea_orm::{ActiveValue::Set, EntityTrait, sea_query::OnConflict};
+
+use super::{StoreError, Tx};
+
+mod row {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "settings")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub name: String,
+        pub value: String,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+impl Tx {
+    /// Reads a setting.
+    pub(crate) async fn find_setting(&self, name: &str) -> Result<Option<String>, StoreError> {
+        let found = row::Entity::find_by_id(name).one(&self.db).await?;
+        Ok(found.map(|row| row.value))
+    }
+
+    /// Writes a setting, over an older value if there is one.
+    pub(crate) async fn put_setting(&self, name: &str, value: String) -> Result<(), StoreError> {
+        let row = row::ActiveModel {
+            name: Set(name.to_owned()),
+            value: Set(value),
+        };
+        row::Entity::insert(row)
+            .on_conflict(
+                OnConflict::column(row::Column::Name)
+                    .update_column(row::Column::Value)
+                    .to_owned(),
+            )
+            .exec_without_returning(&self.db)
+            .await?;
+        Ok(())
+    }
+
+    /// Removes a setting; says whether it was there, so that of two removers exactly one succeeds.
+    pub(crate) async fn take_setting(&self, name: &str) -> Result<bool, StoreError> {
+        let gone = row::Entity::delete_by_id(name).exec(&self.db).await?;
+        Ok(gone.rows_affected == 1)
+    }
+}

@@ -1,0 +1,228 @@
+//! The stage: a control plane on a database of its own, people with roles, and a node.
+
+mod node;
+
+use chrono::{DateTime, TimeZone, Utc};
+use contract::{
+    ids::{OperatorId, TenantId, TypedId, UserId},
+    policies::{PasswordPolicy, Policy, PolicyKind},
+    role::Role,
+    tenant::{Environment, TenantStatus},
+};
+use control_plane::{
+    At, Caller, ControlPlane, ControlPlaneConfig, HeldRole, Mode, Page, PageRequest, Refusal, Scope, Via,
+    audit::{AuditFilter, AuditRecord},
+    operators::Invitee,
+    policies::{PublishRequest, PublishedPolicy},
+    tenants::{NewTenant, Tenant},
+};
+use host::{Clock, Entropy, Kek, ManualClock};
+use sea_orm::{ConnectionTrait, Database};
+
+pub use self::node::FakeNode;
+
+/// A control plane with its platform founded, and a clock to advance.
+pub struct World {
+    pub cp: ControlPlane,
+    pub clock: ManualClock,
+    time: Clock,
+    entropy: Entropy,
+    url: String,
+    _dir: tempfile::TempDir,
+}
+
+pub fn start() -> DateTime<Utc> {
+    Utc.with_ymd_and_hms(2026, 1, 2, 3, 4, 5).unwrap()
+}
+
+impl World {
+    pub async fn new() -> Self {
+        Self::seeded(7).await
+    }
+
+    pub async fn seeded(seed: u64) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let url = database_url(&dir).await;
+        let (time, clock) = Clock::manual(start());
+        let entropy = Entropy::seeded(seed);
+        let cp = open(&url, "http://127.0.0.1:7100", &time, &entropy).await;
+        cp.ensure_platform_tenant().await.unwrap();
+        Self {
+            cp,
+            clock,
+            time,
+            entropy,
+            url,
+            _dir: dir,
+        }
+    }
+
+    /// The same database, opened again as after a restart.
+    pub async fn reopened(&self, base: &str) -> ControlPlane {
+        open(&self.url, base, &self.time, &self.entropy).await
+    }
+
+    /// A statement behind the store's back, as someone with access to the database could run it.
+    pub async fn tamper(&self, sql: &str) {
+        let db = Database::connect(&self.url).await.unwrap();
+        db.execute_unprepared(sql).await.unwrap();
+    }
+
+    /// A connected node of the platform's region that does as it is told.
+    pub async fn node(&self) -> FakeNode {
+        let node = FakeNode::greet(&self.cp, 1, Vec::new()).await;
+        let platform = self.cp.ensure_platform_tenant().await.unwrap();
+        let node = node.obey();
+        let limit = std::time::Duration::from_secs(10);
+        self.cp.wait_applied(platform.id, 1, limit).await.unwrap();
+        node
+    }
+
+    /// A person of the vendor with this role.
+    pub async fn staff(&self, role: Role) -> Caller {
+        self.person(role, Scope::Platform).await
+    }
+
+    /// A person with this role in one tenant.
+    pub async fn member(&self, tenant: &Tenant, role: Role) -> Caller {
+        self.person(role, Scope::Tenant(tenant.id)).await
+    }
+
+    async fn person(&self, role: Role, scope: Scope) -> Caller {
+        let subject: UserId = UserId::from_uuid(self.entropy.uuid_v7(start()));
+        let invitee = Invitee {
+            name: format!("{} {}", role.title(), &subject.to_string()[20..]),
+            email: format!("{subject}@example.com"),
+        };
+        let held = [HeldRole { role, scope }];
+        self.cp.adopt_operator(subject, invitee, &held).await.unwrap();
+        self.cp
+            .caller_for_subject(subject, Via::AdminApi, "req_test")
+            .await
+            .unwrap()
+    }
+
+    /// A tenant made by the product itself.
+    pub async fn tenant(&self, slug: &str) -> Tenant {
+        let caller = self.cp.system_caller();
+        let created = self.cp.create_tenant(&caller, new_tenant(slug), Mode::Commit).await;
+        let id = created.unwrap().tenant.id;
+        self.cp.get_tenant(&caller, id).await.unwrap()
+    }
+
+    /// Raises the shortest password by draft and publication.
+    pub async fn publish_min_length(
+        &self,
+        caller: &Caller,
+        tenant: TenantId,
+        min_length: u32,
+        mode: Mode,
+    ) -> Result<PublishedPolicy, Refusal> {
+        let wanted = Policy::Password(PasswordPolicy {
+            min_length,
+            ..PasswordPolicy::default()
+        });
+        let at = At {
+            tenant,
+            expected: None,
+        };
+        let draft = self
+            .cp
+            .save_policy_draft(caller, at, wanted, Mode::Commit)
+            .await?;
+        let request = PublishRequest {
+            kind: PolicyKind::Password,
+            draft_version: draft.version,
+            base_version: draft.base_version,
+        };
+        self.cp.publish_policy(caller, tenant, request, mode).await
+    }
+
+    /// A tenant's whole audit log, newest first, as the product itself may read it.
+    pub async fn audit(&self, tenant: TenantId) -> Vec<AuditRecord> {
+        let page = PageRequest::parse(Some(100), None).unwrap();
+        let caller = self.cp.system_caller();
+        let found: Page<AuditRecord> = self
+            .cp
+            .list_audit_events(&caller, tenant, &AuditFilter::default(), &page)
+            .await
+            .unwrap();
+        found.items
+    }
+
+    /// The current release.
+    pub async fn released(&self, tenant: TenantId) -> u64 {
+        let caller = self.cp.system_caller();
+        self.cp.get_tenant(&caller, tenant).await.unwrap().release_version
+    }
+}
+
+pub fn new_tenant(slug: &str) -> NewTenant {
+    NewTenant {
+        slug: slug.parse().unwrap(),
+        name: slug.to_uppercase().parse().unwrap(),
+        environment: Environment::Production,
+        region: "local".parse().unwrap(),
+        host: None,
+        first_admin: None,
+    }
+}
+
+pub fn invitee(name: &str) -> Invitee {
+    Invitee {
+        name: name.to_owned(),
+        email: format!("{}@example.com", name.to_lowercase()),
+    }
+}
+
+/// The stable code of a refusal, for comparing.
+pub fn code<T>(result: Result<T, Refusal>) -> String {
+    match result {
+        Ok(_) => "done".to_owned(),
+        Err(Refusal::NotFound { what }) => format!("not found: {what}"),
+        Err(Refusal::Invalid(violations)) => format!("invalid: {}", violations[0].member),
+        Err(Refusal::Forbidden(denial)) => match denial.duty() {
+            Some(duty) => format!("{}: {duty}", denial.code()),
+            None => denial.code().to_owned(),
+        },
+        Err(Refusal::Conflict { code, .. }) => code.to_owned(),
+        Err(Refusal::Stale { current_version }) => format!("stale: {current_version}"),
+        Err(Refusal::Unavailable { .. }) => "unavailable".to_owned(),
+        Err(Refusal::Internal(source)) => panic!("{source:?}"),
+    }
+}
+
+pub fn nobody() -> OperatorId {
+    OperatorId::from_uuid(uuid::Uuid::from_u128(99))
+}
+
+pub const ACTIVE: TenantStatus = TenantStatus::Active;
+
+async fn open(url: &str, base: &str, clock: &Clock, entropy: &Entropy) -> ControlPlane {
+    let config = ControlPlaneConfig {
+        database_url: url.to_owned(),
+        auth_base_url: base.parse().unwrap(),
+        regions: vec!["local".parse().unwrap(), "elsewhere".parse().unwrap()],
+        kek: Kek::from_bytes([5; 32]),
+        clock: clock.clone(),
+        entropy: entropy.clone(),
+    };
+    ControlPlane::open(config).await.unwrap()
+}
+
+async fn database_url(dir: &tempfile::TempDir) -> String {
+    #[expect(clippy::disallowed_methods, reason = "the test run chooses the database")]
+    let server = std::env::var("BAILIWICK_TEST_POSTGRES_URL").ok();
+    let Some(server) = server else {
+        return format!("sqlite://{}?mode=rwc", dir.path().join("control.db").display());
+    };
+    let name = format!("cp_{}", Entropy::system().uuid_v7(start()).simple());
+    let admin = Database::connect(&server).await.unwrap();
+    admin
+        .execute_unprepared(&format!("CREATE DATABASE {name}"))
+        .await
+        .unwrap();
+    let mut url: url::Url = server.parse().unwrap();
+    url.set_path(&name);
+    url.to_string()
+}

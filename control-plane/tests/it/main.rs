@@ -1,0 +1,15 @@
+//! The control plane as its callers see it: real database, real transactions, a node that speaks frames.
+//!
+//! Runs on a fresh SQLite file per test, or on a fresh PostgreSQL database per test if
+//! `BAILIWICK_TEST_POSTGRES_URL` names a server: the same tests, the same expectations.
+
+mod harness;
+
+mod audit;
+mod operators;
+mod policies;
+mod push;
+mod releases;
+mod responsibilities;
+mod setup;
+mod tenants;

@@ -1,0 +1,149 @@
+//! Push, from the node's side: told at once, told only what is missing, and never told twice in vain.
+
+use std::time::Duration;
+
+use contract::{
+    application::SigningAlgorithm,
+    frames::{Down, Held, Outcome, PublicKey, Up},
+    index::RegionIndex,
+    role::Role,
+};
+use control_plane::{Mode, Refusal};
+
+use crate::harness::{FakeNode, World, code, start};
+
+const LIMIT: Duration = Duration::from_secs(5);
+
+#[tokio::test]
+async fn a_new_node_gets_everything_and_then_each_change() {
+    let world = World::new().await;
+    let acme = world.tenant("acme").await;
+    let owner = world.member(&acme, Role::TenantOwner).await;
+    let mut node = FakeNode::greet(&world.cp, 1, Vec::new()).await;
+    let Some(Down::Index { jws }) = node.hear().await else { panic!("no index") };
+    let index = RegionIndex::verify(&jws, &world.cp.trust_root()).unwrap();
+    assert_eq!(index.tenants[&acme.id].version, 1);
+    let mut tenants = Vec::new();
+    for _ in 0..2 {
+        let (tenant, version, sections) = node.hear_release().await;
+        assert_eq!((version, sections), (1, 3));
+        node.ack(tenant, version, Outcome::Applied).await;
+        tenants.push(tenant);
+    }
+    assert!(tenants.contains(&acme.id));
+    world.publish_min_length(&owner, acme.id, 20, Mode::Commit).await.unwrap();
+    assert_eq!(node.hear_release().await, (acme.id, 2, 1));
+    let unconfirmed = world.cp.wait_applied(acme.id, 2, Duration::from_millis(50)).await;
+    assert_eq!(code(unconfirmed), "unavailable");
+    node.ack(acme.id, 2, Outcome::Applied).await;
+    world.cp.wait_applied(acme.id, 2, LIMIT).await.unwrap();
+    let effect = world.cp.effectiveness(&owner, acme.id).await.unwrap();
+    assert_eq!((effect.applied, effect.nodes), (1, 1));
+}
+
+#[tokio::test]
+async fn a_returning_node_gets_only_what_it_lacks() {
+    let world = World::new().await;
+    let acme = world.tenant("acme").await;
+    let owner = world.member(&acme, Role::TenantOwner).await;
+    let platform = world.cp.ensure_platform_tenant().await.unwrap();
+    let mut holds = Vec::new();
+    for tenant in [acme.id, platform.id] {
+        let release = world.cp.get_release(&world.cp.system_caller(), tenant, 1).await.unwrap();
+        holds.push(Held { tenant, version: 1, manifest: release.summary.manifest_hash });
+    }
+    world.publish_min_length(&owner, acme.id, 20, Mode::Commit).await.unwrap();
+    let mut node = FakeNode::greet(&world.cp, 1, holds.clone()).await;
+    assert_eq!(node.hear_release().await, (acme.id, 2, 1));
+    node.hears_nothing().await;
+    node.leave().await;
+    // A node that names a version we never signed is believed about nothing.
+    holds[0].manifest = contract::section::ContentHash::of(b"forged");
+    let mut node = FakeNode::greet(&world.cp, 1, holds).await;
+    assert_eq!(node.hear_release().await, (acme.id, 2, 3));
+}
+
+#[tokio::test]
+async fn a_refused_release_is_recorded_and_not_repeated() {
+    let world = World::new().await;
+    let acme = world.tenant("acme").await;
+    let (owner, vendor) = (world.member(&acme, Role::TenantOwner).await, world.staff(Role::PlatformOperator).await);
+    let mut node = FakeNode::greet(&world.cp, 1, Vec::new()).await;
+    for _ in 0..2 {
+        let (tenant, version, _) = node.hear_release().await;
+        node.ack(tenant, version, Outcome::Applied).await;
+    }
+    world.publish_min_length(&owner, acme.id, 20, Mode::Commit).await.unwrap();
+    node.hear_release().await;
+    let rejected = |reason: &str| Outcome::Rejected { reason: reason.into() };
+    node.ack(acme.id, 2, rejected("needs newer software")).await;
+    node.hears_nothing().await;
+    let state = world.cp.get_node(&vendor, node.id).await.unwrap();
+    assert!(state.connected);
+    let lag = &state.behind[0];
+    assert_eq!((lag.released, lag.applied), (2, 1));
+    assert_eq!(lag.rejected.as_deref(), Some("needs newer software"));
+    // The next version does not rely on the refused one's content.
+    world.publish_min_length(&owner, acme.id, 21, Mode::Commit).await.unwrap();
+    assert_eq!(node.hear_release().await, (acme.id, 3, 3));
+    // Missing content is sent once more in full, and then no more.
+    node.ack(acme.id, 3, rejected("section policies is missing")).await;
+    assert_eq!(node.hear_release().await, (acme.id, 3, 3));
+    node.ack(acme.id, 3, rejected("section policies is missing")).await;
+    node.hears_nothing().await;
+}
+
+#[tokio::test]
+async fn keys_of_the_platform_become_known() {
+    let world = World::new().await;
+    let platform = world.cp.ensure_platform_tenant().await.unwrap();
+    assert!(world.cp.platform_keys().await.unwrap().is_empty());
+    let mut node = FakeNode::greet(&world.cp, 1, Vec::new()).await;
+    let (tenant, version, _) = node.hear_release().await;
+    let key = PublicKey {
+        kid: "k1".into(),
+        alg: SigningAlgorithm::ES256,
+        jwk: serde_json::json!({"kty": "EC"}),
+        created_at: start(),
+    };
+    node.say(&Up::Keys { tenant: platform.id, keys: vec![key.clone()] }).await;
+    node.ack(tenant, version, Outcome::Applied).await;
+    world.cp.wait_applied(platform.id, 1, LIMIT).await.unwrap();
+    assert_eq!(world.cp.platform_keys().await.unwrap(), [key]);
+}
+
+#[tokio::test]
+async fn who_does_not_speak_as_agreed_is_hung_up_on() {
+    let world = World::new().await;
+    let mut link = world.cp.attach_node();
+    link.from_node.send("{}".into()).await.unwrap();
+    assert!(link.to_node.recv().await.is_none());
+    let mut link = world.cp.attach_node();
+    let hello = Up::Hello {
+        node: contract::ids::TypedId::from_uuid(uuid::Uuid::from_u128(4)),
+        region: "moon".parse().unwrap(),
+        version: "0.1.0".into(),
+        holds: Vec::new(),
+    };
+    link.from_node.send(serde_json::to_string(&hello).unwrap()).await.unwrap();
+    assert!(link.to_node.recv().await.is_none());
+}
+
+#[tokio::test]
+async fn a_node_that_left_is_shown_as_gone() {
+    let world = World::new().await;
+    let vendor = world.staff(Role::SupportEngineer).await;
+    let node = world.node().await;
+    let id = node.id;
+    assert!(world.cp.get_node(&vendor, id).await.unwrap().connected);
+    node.leave().await;
+    let gone = async {
+        while world.cp.get_node(&vendor, id).await.unwrap().connected {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(LIMIT, gone).await.unwrap();
+    let platform = world.cp.ensure_platform_tenant().await.unwrap();
+    let late = world.cp.wait_applied(platform.id, 1, Duration::from_millis(20)).await;
+    assert!(matches!(late, Err(Refusal::Unavailable { .. })));
+}
