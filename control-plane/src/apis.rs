@@ -160,7 +160,12 @@ impl ControlPlane {
         mode: Mode,
     ) -> Result<ApiRecord, Refusal> {
         let change = self
-            .change(caller, Target::Tenant(at.tenant), Permission::ApisEdit, mode)
+            .change(
+                caller,
+                Target::Tenant(at.tenant),
+                Permission::ApisEdit,
+                mode,
+            )
             .await?;
         let before = at.load(&change).await?;
         let mut after = before.clone();
@@ -171,7 +176,9 @@ impl ControlPlane {
         after.version += 1;
         after.updated_at = change.at();
         change.tx().update_api(at.tenant, &after).await?;
-        let event = event("apis.update", "Changed", &after).before(&before).after(&after);
+        let event = event("apis.update", "Changed", &after)
+            .before(&before)
+            .after(&after);
         change.finish(Done::new(after, event).releases()).await
     }
 
@@ -182,7 +189,12 @@ impl ControlPlane {
     /// [`Refusal::Conflict`] while client grants exist, and for our own admin API.
     pub async fn delete_api(&self, caller: &Caller, at: ApiAt, mode: Mode) -> Result<(), Refusal> {
         let change = self
-            .change(caller, Target::Tenant(at.tenant), Permission::ApisEdit, mode)
+            .change(
+                caller,
+                Target::Tenant(at.tenant),
+                Permission::ApisEdit,
+                mode,
+            )
             .await?;
         let before = at.load(&change).await?;
         if before.api.audience.as_str() == ADMIN_AUDIENCE {
@@ -199,7 +211,9 @@ impl ControlPlane {
         if callers > 0 {
             return Err(Refusal::conflict(
                 "api_in_use",
-                format!("{callers} client grants allow applications to call this API; delete them first."),
+                format!(
+                    "{callers} client grants allow applications to call this API; delete them first."
+                ),
             ));
         }
         change.tx().delete_api(at.tenant, at.id).await?;
@@ -212,7 +226,11 @@ const NOT_FOUND: Refusal = Refusal::NotFound { what: "API" };
 
 impl ApiAt {
     async fn load(&self, change: &Change<'_>) -> Result<ApiRecord, Refusal> {
-        let record = change.tx().find_api(self.tenant, self.id).await?.ok_or(NOT_FOUND)?;
+        let record = change
+            .tx()
+            .find_api(self.tenant, self.id)
+            .await?
+            .ok_or(NOT_FOUND)?;
         check_version(self.expected, record.version)?;
         Ok(record)
     }
@@ -221,19 +239,32 @@ impl ApiAt {
 async fn check_audience(change: &Change<'_>, audience: &Audience) -> Result<(), Refusal> {
     let tenant = change.tenant();
     if audience.as_str().starts_with(RESERVED_AUDIENCES) && tenant.slug.as_str() != PLATFORM_SLUG {
-        return Err(Refusal::invalid("audience", "must not begin with urn:bailiwick:, which is ours"));
+        return Err(Refusal::invalid(
+            "audience",
+            "must not begin with urn:bailiwick:, which is ours",
+        ));
     }
-    match change.tx().find_api_by_audience(tenant.id, audience).await? {
+    match change
+        .tx()
+        .find_api_by_audience(tenant.id, audience)
+        .await?
+    {
         None => Ok(()),
         Some(other) => Err(Refusal::conflict(
             "audience_taken",
-            format!("The API \u{201c}{}\u{201d} has this audience already.", other.api.name),
+            format!(
+                "The API \u{201c}{}\u{201d} has this audience already.",
+                other.api.name
+            ),
         )),
     }
 }
 
 async fn check_scopes_unused(change: &Change<'_>, api: &Api) -> Result<(), Refusal> {
-    let grants = change.tx().client_grants_for_api(change.tenant().id, api.id).await?;
+    let grants = change
+        .tx()
+        .client_grants_for_api(change.tenant().id, api.id)
+        .await?;
     let lost = grants
         .iter()
         .flat_map(|grant| &grant.scopes)

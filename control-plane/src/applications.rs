@@ -145,7 +145,9 @@ impl NewApplication {
             redirect_uris: self.redirect_uris,
             post_logout_redirect_uris: self.post_logout_redirect_uris,
             grant_types: self.grant_types.unwrap_or_else(|| default_grants(kind)),
-            auth_methods: self.auth_methods.unwrap_or_else(|| [default_method(kind)].into()),
+            auth_methods: self
+                .auth_methods
+                .unwrap_or_else(|| [default_method(kind)].into()),
             secrets: Vec::new(),
             scopes: self.scopes.unwrap_or_else(|| default_scopes(kind)),
             signing_algorithm: self.signing_algorithm,
@@ -240,7 +242,10 @@ impl ControlPlane {
         let view = self
             .view(caller, Target::Tenant(tenant), Permission::ApplicationsView)
             .await?;
-        view.tx().find_application(tenant, id).await?.ok_or(NOT_FOUND)
+        view.tx()
+            .find_application(tenant, id)
+            .await?
+            .ok_or(NOT_FOUND)
     }
 
     /// Creates an application and, if it can keep one, its first secret.
@@ -256,7 +261,12 @@ impl ControlPlane {
         mode: Mode,
     ) -> Result<CreatedApplication, Refusal> {
         let mut change = self
-            .change(caller, Target::Tenant(tenant), Permission::ApplicationsEdit, mode)
+            .change(
+                caller,
+                Target::Tenant(tenant),
+                Permission::ApplicationsEdit,
+                mode,
+            )
             .await?;
         if new.kind.is_confidential() {
             change = change.require(Permission::SecretsManage).await?;
@@ -301,7 +311,12 @@ impl ControlPlane {
         mode: Mode,
     ) -> Result<ApplicationRecord, Refusal> {
         let change = self
-            .change(caller, Target::Tenant(at.tenant), Permission::ApplicationsEdit, mode)
+            .change(
+                caller,
+                Target::Tenant(at.tenant),
+                Permission::ApplicationsEdit,
+                mode,
+            )
             .await?;
         let before = at.load(&change).await?;
         let (action, verb) = match wanted.status {
@@ -330,17 +345,27 @@ impl ControlPlane {
         mode: Mode,
     ) -> Result<(), Refusal> {
         let change = self
-            .change(caller, Target::Tenant(at.tenant), Permission::ApplicationsEdit, mode)
+            .change(
+                caller,
+                Target::Tenant(at.tenant),
+                Permission::ApplicationsEdit,
+                mode,
+            )
             .await?;
         let before = at.load(&change).await?;
-        change.tx().delete_client_grants_of(at.tenant, at.id).await?;
+        change
+            .tx()
+            .delete_client_grants_of(at.tenant, at.id)
+            .await?;
         change.tx().delete_application(at.tenant, at.id).await?;
         let event = event("applications.delete", "Deleted", &before).before(&before);
         change.finish(Done::new((), event).releases()).await
     }
 }
 
-const NOT_FOUND: Refusal = Refusal::NotFound { what: "application" };
+const NOT_FOUND: Refusal = Refusal::NotFound {
+    what: "application",
+};
 const UPDATED: (&str, &str) = ("applications.update", "Changed");
 
 /// Which application a change is about, and which version of it the caller has seen.
@@ -376,6 +401,9 @@ impl ApplicationRecord {
 
 fn event(action: &'static str, verb: &str, record: &ApplicationRecord) -> Event {
     let Application { id, name, .. } = &record.application;
-    Event::new(action, format!("{verb} application \u{201c}{name}\u{201d}."))
-        .object("application", *id, name)
+    Event::new(
+        action,
+        format!("{verb} application \u{201c}{name}\u{201d}."),
+    )
+    .object("application", *id, name)
 }

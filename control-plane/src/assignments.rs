@@ -59,7 +59,11 @@ impl ControlPlane {
     ///
     /// # Errors
     /// Needs `tenant.roles.view`, on the platform `platform.staff.view`.
-    pub async fn list_members(&self, caller: &Caller, scope: Scope) -> Result<Vec<Member>, Refusal> {
+    pub async fn list_members(
+        &self,
+        caller: &Caller,
+        scope: Scope,
+    ) -> Result<Vec<Member>, Refusal> {
         let (target, permission) = match scope {
             Scope::Platform => (Target::Platform, Permission::StaffView),
             Scope::Tenant(tenant) => (Target::Tenant(tenant), Permission::RolesView),
@@ -121,7 +125,9 @@ impl ControlPlane {
                 let held = member.roles.iter().find(|held| held.id == assignment)?;
                 Some((member, held))
             })
-            .ok_or(Refusal::NotFound { what: "role assignment" })?;
+            .ok_or(Refusal::NotFound {
+                what: "role assignment",
+            })?;
         let owners = members.iter().filter(|member| member.is_owner()).count();
         if held.role.is_owner() && holder.is_owner() && owners == 1 {
             return Err(Refusal::conflict(
@@ -136,7 +142,11 @@ impl ControlPlane {
         change.tx().delete_assignment(assignment).await?;
         let event = Event::new(
             "roles.remove",
-            format!("Took the role {} from {}.", held.role.title(), holder.operator.name),
+            format!(
+                "Took the role {} from {}.",
+                held.role.title(),
+                holder.operator.name
+            ),
         )
         .object("operator", holder.operator.id, &holder.operator.name)
         .before(held);
@@ -198,7 +208,10 @@ impl ControlPlane {
             ));
         }
         let held = change.tx().list_assignments_of(operator.id).await?;
-        if held.iter().any(|held| held.role == role && held.scope == scope) {
+        if held
+            .iter()
+            .any(|held| held.role == role && held.scope == scope)
+        {
             return Err(Refusal::conflict(
                 "role_held",
                 format!("{} holds the role {} already.", operator.name, role.title()),

@@ -17,11 +17,7 @@ use contract::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::{
-    Caller, ControlPlane, Denial, Page, PageRequest, Refusal,
-    change::Target,
-    store::Tx,
-};
+use crate::{Caller, ControlPlane, Denial, Page, PageRequest, Refusal, change::Target, store::Tx};
 
 /// Longest state kept in an event, in bytes of canonical JSON; a longer one is kept as its hash.
 const MAX_STATE_BYTES: usize = 16 * 1024;
@@ -302,9 +298,9 @@ impl ControlPlane {
         id: EventId,
     ) -> Result<AuditRecord, Refusal> {
         let view = self.view_audit(caller, tenant).await?;
-        view.find_audit(tenant, id)
-            .await?
-            .ok_or(Refusal::NotFound { what: "audit event" })
+        view.find_audit(tenant, id).await?.ok_or(Refusal::NotFound {
+            what: "audit event",
+        })
     }
 
     /// Checks a tenant's whole chain, from the first event to the last.
@@ -323,7 +319,9 @@ impl ControlPlane {
             broken_at: None,
         };
         loop {
-            let batch = view.read_audit_chain(tenant, report.events, CHECK_BATCH).await?;
+            let batch = view
+                .read_audit_chain(tenant, report.events, CHECK_BATCH)
+                .await?;
             if batch.is_empty() {
                 return Ok(report);
             }
@@ -345,7 +343,9 @@ impl ControlPlane {
         } else {
             Permission::AuditView
         };
-        let view = self.view(caller, Target::Tenant(tenant), permission).await?;
+        let view = self
+            .view(caller, Target::Tenant(tenant), permission)
+            .await?;
         Ok(view.into_tx())
     }
 }

@@ -22,12 +22,7 @@ use contract::{
 use moka::future::Cache;
 
 use self::compile::{action, principal, resource, role_entity};
-use crate::{
-    Caller, ControlPlane, Denial, Refusal,
-    refusal::Why,
-    store::Tx,
-    tenants::Tenant,
-};
+use crate::{Caller, ControlPlane, Denial, Refusal, refusal::Why, store::Tx, tenants::Tenant};
 
 /// Tenants whose compiled policies stay in memory; about 40 kB each.
 const CACHED_TENANTS: u64 = 2_000;
@@ -256,7 +251,10 @@ mod tests {
     fn table(rules: &Rules, in_scope: impl Fn(Role, Party) -> bool) -> String {
         let mut lines = Vec::new();
         for role in Role::ALL {
-            for party in Party::ALL.into_iter().filter(|party| in_scope(role, *party)) {
+            for party in Party::ALL
+                .into_iter()
+                .filter(|party| in_scope(role, *party))
+            {
                 lines.push(format!("{role} of the {party}"));
                 for permission in Permission::all() {
                     let verdict = cell(rules, role, party, *permission);
@@ -275,10 +273,16 @@ mod tests {
     fn the_matrix_is_reviewed() {
         let default = DutyKey::all().map(Responsibility::default_for).collect();
         let rules = Rules::compile(default);
-        insta::assert_snapshot!("new_tenant", table(&rules, |role, party| role.party() == party));
+        insta::assert_snapshot!(
+            "new_tenant",
+            table(&rules, |role, party| role.party() == party)
+        );
         let own = DutyKey::all().map(Responsibility::platform).collect();
         let rules = Rules::compile(own);
-        insta::assert_snapshot!("platform_tenant", table(&rules, |role, party| role.party() == party));
+        insta::assert_snapshot!(
+            "platform_tenant",
+            table(&rules, |role, party| role.party() == party)
+        );
     }
 
     #[test]
@@ -313,7 +317,12 @@ mod tests {
         assert_eq!(denial.accountable(), Some(Party::Customer));
         insta::assert_snapshot!(
             "vendor_publish_refused",
-            format!("{}\n{}\n{}", denial.code(), denial.detail(), denial.needed())
+            format!(
+                "{}\n{}\n{}",
+                denial.code(),
+                denial.detail(),
+                denial.needed()
+            )
         );
     }
 }

@@ -112,7 +112,9 @@ impl Caller {
     pub fn roles_in(&self, tenant: TenantId) -> impl Iterator<Item = Role> + '_ {
         self.roles
             .iter()
-            .filter(move |held| matches!(held.scope, Scope::Platform) || held.scope == Scope::Tenant(tenant))
+            .filter(move |held| {
+                matches!(held.scope, Scope::Platform) || held.scope == Scope::Tenant(tenant)
+            })
             .map(|held| held.role)
     }
 

@@ -12,10 +12,7 @@ use chrono::{DateTime, Utc};
 use contract::{ids::TenantId, permission::Permission, tenant::PLATFORM_SLUG};
 
 use crate::{
-    Caller, ControlPlane, Denial, Refusal,
-    audit::Event,
-    releases::Compiled,
-    store::Tx,
+    Caller, ControlPlane, Denial, Refusal, audit::Event, releases::Compiled, store::Tx,
     tenants::Tenant,
 };
 
@@ -165,7 +162,9 @@ impl ControlPlane {
 
     /// The vendor's own tenant.
     pub(crate) async fn platform_tenant(&self, tx: &Tx) -> Result<Tenant, Refusal> {
-        let slug = PLATFORM_SLUG.parse().expect("the platform's slug is a slug");
+        let slug = PLATFORM_SLUG
+            .parse()
+            .expect("the platform's slug is a slug");
         tx.find_tenant_by_slug(&slug)
             .await?
             .ok_or_else(|| Refusal::Unavailable {
@@ -252,7 +251,10 @@ impl<'a> Change<'a> {
     pub(crate) async fn finish<T>(self, done: Done<T>) -> Result<T, Refusal> {
         let control_plane = self.control_plane;
         let mut logs = vec![self.tenant.id];
-        logs.extend(done.also_audited_by.filter(|other| *other != self.tenant.id));
+        logs.extend(
+            done.also_audited_by
+                .filter(|other| *other != self.tenant.id),
+        );
         for log in logs {
             if log != self.tenant.id {
                 self.tx.lock_tenant(log).await?;
@@ -314,4 +316,3 @@ pub(crate) fn check_version(expected: Option<i64>, current: i64) -> Result<(), R
         _ => Ok(()),
     }
 }
-

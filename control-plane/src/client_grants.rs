@@ -108,7 +108,10 @@ impl ControlPlane {
         let view = self
             .view(caller, Target::Tenant(tenant), Permission::ApplicationsView)
             .await?;
-        view.tx().find_client_grant(tenant, id).await?.ok_or(NOT_FOUND)
+        view.tx()
+            .find_client_grant(tenant, id)
+            .await?
+            .ok_or(NOT_FOUND)
     }
 
     /// Allows an application to call an API.
@@ -124,7 +127,12 @@ impl ControlPlane {
         mode: Mode,
     ) -> Result<ClientGrantRecord, Refusal> {
         let change = self
-            .change(caller, Target::Tenant(tenant), Permission::ClientGrantsEdit, mode)
+            .change(
+                caller,
+                Target::Tenant(tenant),
+                Permission::ClientGrantsEdit,
+                mode,
+            )
             .await?;
         check_free(&change, &new).await?;
         let grant = ClientGrant {
@@ -158,7 +166,12 @@ impl ControlPlane {
         mode: Mode,
     ) -> Result<ClientGrantRecord, Refusal> {
         let change = self
-            .change(caller, Target::Tenant(at.tenant), Permission::ClientGrantsEdit, mode)
+            .change(
+                caller,
+                Target::Tenant(at.tenant),
+                Permission::ClientGrantsEdit,
+                mode,
+            )
             .await?;
         let before = at.load(&change).await?;
         let mut after = before.clone();
@@ -167,9 +180,11 @@ impl ControlPlane {
         after.updated_at = change.at();
         let names = check(&change, &after.grant).await?;
         change.tx().update_client_grant(at.tenant, &after).await?;
-        let event = event("client_grants.update", "Changed what allows", &after, &names)
-            .before(&before)
-            .after(&after);
+        let event = event(
+            "client_grants.update", "Changed what allows", &after, &names,
+        )
+        .before(&before)
+        .after(&after);
         change.finish(Done::new(after, event).releases()).await
     }
 
@@ -184,17 +199,25 @@ impl ControlPlane {
         mode: Mode,
     ) -> Result<(), Refusal> {
         let change = self
-            .change(caller, Target::Tenant(at.tenant), Permission::ClientGrantsEdit, mode)
+            .change(
+                caller,
+                Target::Tenant(at.tenant),
+                Permission::ClientGrantsEdit,
+                mode,
+            )
             .await?;
         let before = at.load(&change).await?;
         let names = check(&change, &before.grant).await?;
         change.tx().delete_client_grant(at.tenant, at.id).await?;
-        let event = event("client_grants.delete", "No longer allowed", &before, &names).before(&before);
+        let event =
+            event("client_grants.delete", "No longer allowed", &before, &names).before(&before);
         change.finish(Done::new((), event).releases()).await
     }
 }
 
-const NOT_FOUND: Refusal = Refusal::NotFound { what: "client grant" };
+const NOT_FOUND: Refusal = Refusal::NotFound {
+    what: "client grant",
+};
 
 impl ClientGrantAt {
     async fn load(&self, change: &Change<'_>) -> Result<ClientGrantRecord, Refusal> {
@@ -241,8 +264,13 @@ struct Names {
 async fn check(change: &Change<'_>, grant: &ClientGrant) -> Result<Names, Refusal> {
     let tenant = change.tenant().id;
     let missing = |member| Refusal::invalid(member, "does not exist in this tenant");
-    let application = change.tx().find_application(tenant, grant.application).await?;
-    let application = application.ok_or_else(|| missing("application"))?.application;
+    let application = change
+        .tx()
+        .find_application(tenant, grant.application)
+        .await?;
+    let application = application
+        .ok_or_else(|| missing("application"))?
+        .application;
     let api = change.tx().find_api(tenant, grant.api).await?;
     let api = api.ok_or_else(|| missing("api"))?.api;
     grant.check(&api)?;
@@ -255,5 +283,9 @@ async fn check(change: &Change<'_>, grant: &ClientGrant) -> Result<Names, Refusa
 fn event(action: &'static str, verb: &str, record: &ClientGrantRecord, names: &Names) -> Event {
     let Names { application, api } = names;
     let sentence = format!("{verb} \u{201c}{application}\u{201d} to call \u{201c}{api}\u{201d}.");
-    Event::new(action, sentence).object("client_grant", record.grant.id, &format!("{application} → {api}"))
+    Event::new(action, sentence).object(
+        "client_grant",
+        record.grant.id,
+        &format!("{application} → {api}"),
+    )
 }

@@ -6,7 +6,10 @@
 //! token; none of them reveals or changes anything of a tenant.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use contract::{canonical::sha256_hex, ids::{OperatorId, UserId}};
+use contract::{
+    canonical::sha256_hex,
+    ids::{OperatorId, UserId},
+};
 use host::{SealContext, Secret};
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -194,7 +197,9 @@ impl ControlPlane {
     ) -> Result<Option<ConsoleSession>, Refusal> {
         let now = self.clock().now();
         let tx = self.store().begin_read().await?;
-        let row = tx.find_console_session(&sha256_hex(token.as_bytes())).await?;
+        let row = tx
+            .find_console_session(&sha256_hex(token.as_bytes()))
+            .await?;
         let Some(row) = row.filter(|row| row.is_alive(now)) else {
             return Ok(None);
         };
@@ -229,7 +234,11 @@ impl ControlPlane {
         tx.commit().await?;
         let sealed = row.and_then(|row| row.id_token);
         let id_token = sealed
-            .and_then(|sealed| self.seal().open(&id_token_context(&token_sha256), &sealed).ok())
+            .and_then(|sealed| {
+                self.seal()
+                    .open(&id_token_context(&token_sha256), &sealed)
+                    .ok()
+            })
             .and_then(|bytes| String::from_utf8(bytes.to_vec()).ok());
         Ok(id_token.map(Secret::new))
     }
@@ -317,7 +326,8 @@ impl ControlPlane {
         }
         let tx = self.store().begin().await?;
         let expires_at = self.clock().now() + STASH_LIFE;
-        tx.put_stash(&sha256_hex(token.as_bytes()), slot, &body, expires_at).await?;
+        tx.put_stash(&sha256_hex(token.as_bytes()), slot, &body, expires_at)
+            .await?;
         Ok(tx.commit().await?)
     }
 
@@ -396,7 +406,10 @@ mod tests {
         for good in ["/", "/t/acme/production/home?tab=1"] {
             assert_eq!(own_path(good), good);
         }
-        for bad in ["", "t", "//evil.example", "/\\evil.example", "https://evil.example", "/a\r\nb", "/a\\b"] {
+        for bad in [
+            "", "t", "//evil.example", "/\\evil.example", "https://evil.example", "/a\r\nb",
+            "/a\\b",
+        ] {
             assert_eq!(own_path(bad), "/", "{bad:?}");
         }
     }

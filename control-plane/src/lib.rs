@@ -16,7 +16,7 @@ pub mod caller;
 mod change;
 pub mod client_grants;
 pub mod console_sessions;
-// pub mod http;
+pub mod http;
 pub mod keys;
 pub mod nodes;
 mod open;

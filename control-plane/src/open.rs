@@ -66,7 +66,9 @@ impl ControlPlane {
     /// [`OpenError`], in one line: no region, database unreachable or not migratable, wrong key.
     pub async fn open(config: ControlPlaneConfig) -> Result<Self, OpenError> {
         if config.regions.is_empty() {
-            return Err(OpenError("at least one region must be configured".to_owned()));
+            return Err(OpenError(
+                "at least one region must be configured".to_owned(),
+            ));
         }
         let store = Store::open(&config.database_url).await?;
         let seal = config.kek.key("control-plane settings");
@@ -111,11 +113,19 @@ impl ControlPlane {
         let caller = self.system_caller();
         for tenant in tenants {
             let change = self
-                .change(&caller, Target::Tenant(tenant), Permission::SettingsEdit, Mode::Commit)
+                .change(
+                    &caller,
+                    Target::Tenant(tenant),
+                    Permission::SettingsEdit,
+                    Mode::Commit,
+                )
                 .await?;
-            let event = Event::new("tenants.issuer", "The installation moved to another address.")
-                .object("tenant", tenant, &change.tenant().name)
-                .after(&self.issuer(change.tenant()));
+            let event = Event::new(
+                "tenants.issuer",
+                "The installation moved to another address.",
+            )
+            .object("tenant", tenant, &change.tenant().name)
+            .after(&self.issuer(change.tenant()));
             change.finish(Done::new((), event).releases()).await?;
         }
         Ok(())
@@ -147,7 +157,11 @@ impl ControlPlane {
     }
 }
 
-async fn signing_key(store: &Store, seal: &SealKey, entropy: &Entropy) -> Result<ReleaseSigner, OpenError> {
+async fn signing_key(
+    store: &Store,
+    seal: &SealKey,
+    entropy: &Entropy,
+) -> Result<ReleaseSigner, OpenError> {
     let failed = |error: crate::store::StoreError| OpenError::from(Refusal::from(error));
     let tx = store.begin().await.map_err(failed)?;
     if let Some(stored) = tx.find_setting(SIGNING_KEY).await.map_err(failed)? {
@@ -159,7 +173,9 @@ async fn signing_key(store: &Store, seal: &SealKey, entropy: &Entropy) -> Result
     }
     let secret = entropy.bytes::<32>();
     let sealed = seal.seal(entropy, &context(SIGNING_KEY), &secret);
-    tx.put_setting(SIGNING_KEY, B64.encode(sealed)).await.map_err(failed)?;
+    tx.put_setting(SIGNING_KEY, B64.encode(sealed))
+        .await
+        .map_err(failed)?;
     tx.commit().await.map_err(failed)?;
     Ok(ReleaseSigner::from_secret(&secret))
 }

@@ -201,9 +201,16 @@ impl ControlPlane {
         invitee.check()?;
         let caller = self.system_caller();
         let change = self
-            .change(&caller, Target::Platform, Permission::StaffManage, Mode::Commit)
+            .change(
+                &caller,
+                Target::Platform,
+                Permission::StaffManage,
+                Mode::Commit,
+            )
             .await?;
-        let party = roles.first().map_or(Party::Customer, |held| held.role.party());
+        let party = roles
+            .first()
+            .map_or(Party::Customer, |held| held.role.party());
         let operator = self.new_operator(subject, &invitee, party, change.at());
         check_address_free(change.tx(), &operator.email).await?;
         change.tx().insert_operator(&operator).await?;
@@ -252,7 +259,10 @@ impl ControlPlane {
         };
         let event = Event::new(
             "operators.local_access",
-            format!("Gave a token of the role {} to a reader of the data directory.", role.title()),
+            format!(
+                "Gave a token of the role {} to a reader of the data directory.",
+                role.title()
+            ),
         )
         .object("operator", operator.id, &operator.name);
         change.finish(Done::new(operator, event)).await
@@ -280,7 +290,9 @@ impl ControlPlane {
         invitee: &Invitee,
     ) -> Result<Pending, Refusal> {
         let tx = change.tx();
-        let known = tx.find_operator_by_email(&invitee.email.to_lowercase()).await?;
+        let known = tx
+            .find_operator_by_email(&invitee.email.to_lowercase())
+            .await?;
         let is_new = known.is_none();
         let operator = match known {
             Some(operator) => operator,

@@ -132,7 +132,10 @@ mod tests {
     fn a_page_knows_whether_another_follows() {
         let request = PageRequest::parse(Some(2), None).unwrap();
         let first = request.page(vec![1, 2, 3], |n| *n);
-        assert_eq!((first.items, first.next.as_ref().map(Cursor::key)), (vec![1, 2], Some("2")));
+        assert_eq!(
+            (first.items, first.next.as_ref().map(Cursor::key)),
+            (vec![1, 2], Some("2"))
+        );
         assert_eq!(request.page(vec![1, 2], |n| *n).next, None);
     }
 

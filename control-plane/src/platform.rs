@@ -55,13 +55,17 @@ impl ControlPlane {
     ///
     /// # Errors
     /// [`Refusal::Invalid`] for addresses an application may not have; [`Refusal::Internal`].
-    pub async fn ensure_platform(&self, console: ConsoleClient) -> Result<PlatformClients, Refusal> {
+    pub async fn ensure_platform(
+        &self,
+        console: ConsoleClient,
+    ) -> Result<PlatformClients, Refusal> {
         let tenant = self.ensure_platform_tenant().await?;
         let caller = self.system_caller();
         self.ensure_admin_api(&caller, tenant.id).await?;
         let client = match self.known_console(&caller, tenant.id).await? {
             Some((client, application)) => {
-                self.follow_console(&caller, tenant.id, application, console).await?;
+                self.follow_console(&caller, tenant.id, application, console)
+                    .await?;
                 client
             }
             None => self.register_console(&caller, tenant.id, console).await?,
@@ -93,7 +97,10 @@ impl ControlPlane {
         let tx = self.store().begin_read().await?;
         let apis = tx.list_released_apis(tenant).await?;
         drop(tx);
-        if apis.iter().any(|api| api.audience.as_str() == ADMIN_AUDIENCE) {
+        if apis
+            .iter()
+            .any(|api| api.audience.as_str() == ADMIN_AUDIENCE)
+        {
             return Ok(());
         }
         let api = NewApi {
@@ -180,7 +187,8 @@ impl ControlPlane {
             post_logout_redirect_uris: Some(console.post_logout_redirect_uris),
             ..ApplicationChange::default()
         };
-        self.update_application(caller, at, change, Mode::Commit).await?;
+        self.update_application(caller, at, change, Mode::Commit)
+            .await?;
         Ok(())
     }
 }

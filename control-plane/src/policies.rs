@@ -106,7 +106,9 @@ impl ControlPlane {
         Ok(Policy::WRITABLE
             .into_iter()
             .filter_map(|kind| {
-                let at = published.iter().position(|one| one.document.kind() == kind)?;
+                let at = published
+                    .iter()
+                    .position(|one| one.document.kind() == kind)?;
                 let draft = drafts.iter().position(|one| one.document.kind() == kind);
                 Some(PolicyState {
                     kind,
@@ -165,7 +167,12 @@ impl ControlPlane {
         let At { tenant, expected } = at;
         let kind = document.kind();
         let change = self
-            .change(caller, Target::Tenant(tenant), Permission::PolicyDraft(kind), mode)
+            .change(
+                caller,
+                Target::Tenant(tenant),
+                Permission::PolicyDraft(kind),
+                mode,
+            )
             .await?;
         document.check()?;
         let state = read_state(change.tx(), tenant, kind).await?;
@@ -198,9 +205,17 @@ impl ControlPlane {
     ) -> Result<(), Refusal> {
         let At { tenant, expected } = at;
         let change = self
-            .change(caller, Target::Tenant(tenant), Permission::PolicyDraft(kind), mode)
+            .change(
+                caller,
+                Target::Tenant(tenant),
+                Permission::PolicyDraft(kind),
+                mode,
+            )
             .await?;
-        let draft = read_state(change.tx(), tenant, kind).await?.draft.ok_or(NO_DRAFT)?;
+        let draft = read_state(change.tx(), tenant, kind)
+            .await?
+            .draft
+            .ok_or(NO_DRAFT)?;
         check_version(expected, draft.version)?;
         change.tx().delete_policy_draft(tenant, kind).await?;
         let event =
@@ -238,7 +253,12 @@ impl ControlPlane {
     ) -> Result<PublishedPolicy, Refusal> {
         let kind = request.kind;
         let change = self
-            .change(caller, Target::Tenant(tenant), Permission::PolicyPublish(kind), mode)
+            .change(
+                caller,
+                Target::Tenant(tenant),
+                Permission::PolicyPublish(kind),
+                mode,
+            )
             .await?;
         let state = read_state(change.tx(), tenant, kind).await?;
         let draft = state.draft.ok_or(NO_DRAFT)?;
@@ -259,8 +279,7 @@ impl ControlPlane {
                 "The draft says what is in force already.",
             ));
         }
-        let published =
-            PublishedPolicy::new(draft.document, base + 1, change.at(), caller.name());
+        let published = PublishedPolicy::new(draft.document, base + 1, change.at(), caller.name());
         change.tx().insert_policy(tenant, &published).await?;
         change.tx().delete_policy_draft(tenant, kind).await?;
         let event = about(kind, "policies.publish", "Published")

@@ -61,13 +61,11 @@ impl ControlPlane {
                 heard.await;
             }
         };
-        tokio::time::timeout(limit, wait)
-            .await
-            .unwrap_or_else(|_| {
-                Err(Refusal::Unavailable {
-                    detail: format!("No node confirmed version {version} in time."),
-                })
+        tokio::time::timeout(limit, wait).await.unwrap_or_else(|_| {
+            Err(Refusal::Unavailable {
+                detail: format!("No node confirmed version {version} in time."),
             })
+        })
     }
 
     async fn is_applied(&self, tenant: TenantId, version: u64) -> Result<bool, Refusal> {

@@ -6,7 +6,12 @@
 
 use std::error::Error;
 
-use contract::{Invalid, duty::DutyKey, permission::Permission, role::{Party, Role}};
+use contract::{
+    Invalid,
+    duty::DutyKey,
+    permission::Permission,
+    role::{Party, Role},
+};
 
 /// Why a method refused.
 #[derive(Debug, thiserror::Error)]
@@ -179,18 +184,23 @@ impl Denial {
             Why::MissingPermission { .. } => {
                 format!("None of your roles lets you {phrase}.")
             }
-            Why::Duty { duty, accountable, .. } => format!(
-                "The duty \u{201c}{}\u{201d} keeps you from acting: to {phrase} is reserved, and the {accountable} is accountable for it.",
+            // A duty keeps a party out only when its actors are the accountable party alone.
+            Why::Duty {
+                duty, accountable, ..
+            } => format!(
+                "The {accountable} is accountable for the duty \u{201c}{}\u{201d} here: only people of the {accountable} may {phrase}.",
                 duty.duty().title
             ),
             Why::NotAccountable { duty, accountable } => format!(
-                "Only the {accountable} is accountable for \u{201c}{}\u{201d} and may change who is responsible for it.",
+                "Only people of the {accountable}, who is accountable for \u{201c}{}\u{201d}, may change who is responsible for it.",
                 duty.duty().title
             ),
             Why::GrantsMoreThanHeld { role, lacking } => format!(
                 "You cannot give the role {}: it may {}, and you may not.",
                 role.title(),
-                lacking.first().map_or_else(String::new, |permission| permission.phrase())
+                lacking
+                    .first()
+                    .map_or_else(String::new, |permission| permission.phrase())
             ),
         }
     }
@@ -203,16 +213,19 @@ impl Denial {
                 titles(held_by),
                 titles(given_by)
             ),
-            Why::Duty { accountable, actors, .. } => format!(
-                "Someone of the {} does it, or the {accountable} opens the duty in the responsibility matrix.",
-                actors.iter().map(|party| party.as_str()).collect::<Vec<_>>().join(" or the ")
+            Why::Duty { accountable, .. } => format!(
+                "Someone of the {accountable} does it, or lets your side act in the responsibility matrix."
             ),
             Why::NotAccountable { accountable, .. } => {
                 format!("Someone of the {accountable} changes the row.")
             }
             Why::GrantsMoreThanHeld { lacking, .. } => format!(
                 "Someone who holds {} in that scope does it.",
-                lacking.iter().map(|permission| permission.key()).collect::<Vec<_>>().join(", ")
+                lacking
+                    .iter()
+                    .map(|permission| permission.key())
+                    .collect::<Vec<_>>()
+                    .join(", ")
             ),
         }
     }

@@ -15,9 +15,7 @@ use contract::{
 
 pub(crate) use self::compile::Compiled;
 use crate::{
-    Caller, ControlPlane, Page, PageRequest, Refusal,
-    change::Target,
-    store::StoredRelease,
+    Caller, ControlPlane, Page, PageRequest, Refusal, change::Target, store::StoredRelease,
 };
 
 /// One version of a tenant, and who runs it.

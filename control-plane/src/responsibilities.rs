@@ -7,10 +7,7 @@
 
 use chrono::{DateTime, Utc};
 use contract::{
-    duty::DutyKey,
-    ids::TenantId,
-    permission::Permission,
-    responsibility::Responsibility,
+    duty::DutyKey, ids::TenantId, permission::Permission, responsibility::Responsibility,
 };
 
 use crate::{
@@ -55,12 +52,18 @@ impl ControlPlane {
         tenant: TenantId,
     ) -> Result<Vec<MatrixRow>, Refusal> {
         let view = self
-            .view(caller, Target::Tenant(tenant), Permission::ResponsibilitiesView)
+            .view(
+                caller,
+                Target::Tenant(tenant),
+                Permission::ResponsibilitiesView,
+            )
             .await?;
         let mut stored = view.tx().list_responsibilities(tenant).await?;
         Ok(DutyKey::all()
             .map(|duty| {
-                let at = stored.iter().position(|row| row.responsibility.duty == duty);
+                let at = stored
+                    .iter()
+                    .position(|row| row.responsibility.duty == duty);
                 at.map_or_else(|| MatrixRow::unset(duty), |at| stored.swap_remove(at))
             })
             .collect())
@@ -77,7 +80,11 @@ impl ControlPlane {
         duty: DutyKey,
     ) -> Result<MatrixRow, Refusal> {
         let view = self
-            .view(caller, Target::Tenant(tenant), Permission::ResponsibilitiesView)
+            .view(
+                caller,
+                Target::Tenant(tenant),
+                Permission::ResponsibilitiesView,
+            )
             .await?;
         let found = view.tx().find_responsibility(tenant, duty).await?;
         Ok(found.unwrap_or_else(|| MatrixRow::unset(duty)))
@@ -97,7 +104,12 @@ impl ControlPlane {
     ) -> Result<MatrixRow, Refusal> {
         let At { tenant, expected } = at;
         let change = self
-            .change(caller, Target::Tenant(tenant), Permission::ResponsibilitiesEdit, mode)
+            .change(
+                caller,
+                Target::Tenant(tenant),
+                Permission::ResponsibilitiesEdit,
+                mode,
+            )
             .await?;
         let duty = wanted.duty;
         let found = change.tx().find_responsibility(tenant, duty).await?;
@@ -130,7 +142,10 @@ impl ControlPlane {
         change.tx().update_tenant(&owner).await?;
         let event = Event::new(
             "responsibilities.update",
-            format!("Changed who is responsible for \u{201c}{}\u{201d}.", duty.duty().title),
+            format!(
+                "Changed who is responsible for \u{201c}{}\u{201d}.",
+                duty.duty().title
+            ),
         )
         .object("duty", duty, duty.duty().title)
         .before(&before.responsibility)

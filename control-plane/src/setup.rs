@@ -41,7 +41,12 @@ impl ControlPlane {
     pub async fn setup_link_token(&self) -> Result<Option<Secret>, Refusal> {
         let caller = self.system_caller();
         let change = self
-            .change(&caller, Target::Platform, Permission::StaffManage, Mode::Commit)
+            .change(
+                &caller,
+                Target::Platform,
+                Permission::StaffManage,
+                Mode::Commit,
+            )
             .await?;
         if has_owner(change.tx()).await? {
             return Ok(None);
@@ -76,7 +81,11 @@ impl ControlPlane {
     /// # Errors
     /// [`Refusal::NotFound`] for a wrong, used or expired token; [`Refusal::Unavailable`] while no node of
     /// the platform's region answers; [`Refusal::Invalid`] for name or address.
-    pub async fn complete_setup(&self, token: &Secret, invitee: Invitee) -> Result<String, Refusal> {
+    pub async fn complete_setup(
+        &self,
+        token: &Secret,
+        invitee: Invitee,
+    ) -> Result<String, Refusal> {
         invitee.check()?;
         self.check_setup_token(token).await?;
         let subject = self.new_id();
@@ -84,15 +93,19 @@ impl ControlPlane {
         let url = self.setup_link(&operator).await?;
         let caller = self.system_caller();
         let change = self
-            .change(&caller, Target::Platform, Permission::StaffManage, Mode::Commit)
+            .change(
+                &caller,
+                Target::Platform,
+                Permission::StaffManage,
+                Mode::Commit,
+            )
             .await?;
         // Again, now that nobody else writes: of two people with the same link one succeeds.
         self.check_token(change.tx(), token).await?;
         check_address_free(change.tx(), &operator.email).await?;
         change.tx().take_setting(SETTING).await?;
         change.tx().insert_operator(&operator).await?;
-        let given =
-            self.new_assignment(&change, operator.id, OWNER);
+        let given = self.new_assignment(&change, operator.id, OWNER);
         change.tx().insert_assignment(&given).await?;
         let event = Event::new(
             "setup.complete",
@@ -110,9 +123,9 @@ impl ControlPlane {
             .await?;
         match outcome {
             CommandOutcome::Link { url } => Ok(url),
-            CommandOutcome::Failed { reason } => {
-                Err(unavailable(format!("The node could not make the link: {reason}")))
-            }
+            CommandOutcome::Failed { reason } => Err(unavailable(format!(
+                "The node could not make the link: {reason}"
+            ))),
             CommandOutcome::Done => Err(unavailable("The node returned no link.".to_owned())),
         }
     }

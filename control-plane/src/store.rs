@@ -10,8 +10,8 @@ mod assignments;
 mod audit;
 mod client_grants;
 mod codec;
-mod console_sessions;
 mod connect;
+mod console_sessions;
 mod migration;
 mod nodes;
 mod operators;
@@ -24,16 +24,13 @@ mod tenant_keys;
 mod tenants;
 
 use sea_orm::{
-    AccessMode, DatabaseConnection, DatabaseTransaction, DbErr, SqlErr, SqliteTransactionMode,
-    TransactionOptions, TransactionTrait,
+    AccessMode, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, IsolationLevel, SqlErr,
+    SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
 
 use crate::Refusal;
 
-pub(crate) use self::{
-    connect::ConnectError,
-    releases::{StoredRelease},
-};
+pub(crate) use self::{connect::ConnectError, releases::StoredRelease};
 
 /// Why the store could not answer.
 #[derive(Debug, thiserror::Error)]
@@ -56,7 +53,10 @@ impl From<StoreError> for Refusal {
         if let StoreError::Database(database) = &error {
             // Checks run before writes under the tenant's lock; what still collides was written by
             // another replica between the two, and the caller may simply look again.
-            if matches!(database.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) {
+            if matches!(
+                database.sql_err(),
+                Some(SqlErr::UniqueConstraintViolation(_))
+            ) {
                 return Self::conflict(
                     "already_there",
                     "The same thing was written by someone else at the same moment.",
@@ -98,10 +98,16 @@ impl Store {
 
     /// Begins to read: what follows sees one state of the database.
     pub(crate) async fn begin_read(&self) -> Result<Tx, StoreError> {
-        let db = self
-            .db
-            .begin_with_config(None, None::<AccessMode>)
-            .await?;
+        let options = match self.db.get_database_backend() {
+            // A SQLite transaction always reads one state.
+            DbBackend::Sqlite => TransactionOptions::default(),
+            _ => TransactionOptions {
+                isolation_level: Some(IsolationLevel::RepeatableRead),
+                access_mode: Some(AccessMode::ReadOnly),
+                ..Default::default()
+            },
+        };
+        let db = self.db.begin_with_options(options).await?;
         Ok(Tx { db })
     }
 

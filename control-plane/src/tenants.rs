@@ -146,12 +146,18 @@ impl ControlPlane {
             Some(pending) => Some(self.deliver(caller, pending, mode).await),
             None => None,
         };
-        Ok(TenantCreated { tenant, first_admin })
+        Ok(TenantCreated {
+            tenant,
+            first_admin,
+        })
     }
 
     async fn check_new(&self, tx: &Tx, new: &NewTenant) -> Result<(), Refusal> {
         if !self.regions().contains(&new.region) {
-            return Err(Refusal::invalid("region", "is not one of the platform's regions"));
+            return Err(Refusal::invalid(
+                "region",
+                "is not one of the platform's regions",
+            ));
         }
         if tx.find_tenant_by_slug(&new.slug).await?.is_some() {
             return Err(Refusal::conflict(
@@ -243,7 +249,11 @@ impl ControlPlane {
     ///
     /// # Errors
     /// As [`ControlPlane::get_tenant`].
-    pub async fn get_tenant_by_slug(&self, caller: &Caller, slug: &Slug) -> Result<Tenant, Refusal> {
+    pub async fn get_tenant_by_slug(
+        &self,
+        caller: &Caller,
+        slug: &Slug,
+    ) -> Result<Tenant, Refusal> {
         let found = {
             let tx = self.store().begin_read().await?;
             tx.find_tenant_by_slug(slug).await?
@@ -265,7 +275,12 @@ impl ControlPlane {
     ) -> Result<Tenant, Refusal> {
         let At { tenant, expected } = at;
         let change = self
-            .change(caller, Target::Tenant(tenant), Permission::SettingsEdit, mode)
+            .change(
+                caller,
+                Target::Tenant(tenant),
+                Permission::SettingsEdit,
+                mode,
+            )
             .await?;
         let before = change.tenant().clone();
         check_version(expected, before.version)?;
@@ -321,11 +336,16 @@ impl ControlPlane {
             TenantStatus::Active => ("tenants.resume", "Resumed"),
             TenantStatus::Suspended => ("tenants.suspend", "Suspended"),
         };
-        let event = Event::new(action, format!("{verb} the tenant \u{201c}{}\u{201d}.", after.name))
-            .object("tenant", tenant, &after.name)
-            .before(&before)
-            .after(&after);
-        change.finish(Done::new(after, event).concerns(tenant)).await
+        let event = Event::new(
+            action,
+            format!("{verb} the tenant \u{201c}{}\u{201d}.", after.name),
+        )
+        .object("tenant", tenant, &after.name)
+        .before(&before)
+        .after(&after);
+        change
+            .finish(Done::new(after, event).concerns(tenant))
+            .await
     }
 
     pub(crate) async fn slug_of(&self, tenant: TenantId) -> Result<Slug, Refusal> {
@@ -351,7 +371,10 @@ async fn furnish(change: &Change<'_>, tenant: &Tenant) -> Result<(), Refusal> {
             updated_by: by.to_owned(),
         })
         .collect();
-    change.tx().insert_responsibilities(tenant.id, &matrix).await?;
+    change
+        .tx()
+        .insert_responsibilities(tenant.id, &matrix)
+        .await?;
     for kind in Policy::WRITABLE {
         let mut document =
             Policy::default_for(kind).expect("each kind that has documents has a default");

@@ -62,14 +62,25 @@ impl ControlPlane {
     ) -> Result<MadeSecret, Refusal> {
         let overlap = new.overlap_seconds.unwrap_or(DEFAULT_OVERLAP_SECONDS);
         if overlap > MAX_OVERLAP_SECONDS {
-            return Err(Refusal::invalid("overlap_seconds", "must be at most 30 days"));
+            return Err(Refusal::invalid(
+                "overlap_seconds",
+                "must be at most 30 days",
+            ));
         }
         let change = self
-            .change(caller, Target::Tenant(at.tenant), Permission::SecretsManage, mode)
+            .change(
+                caller,
+                Target::Tenant(at.tenant),
+                Permission::SecretsManage,
+                mode,
+            )
             .await?;
         let before = at.load(&change).await?;
         if !before.application.kind.is_confidential() {
-            return Err(Refusal::invalid("kind", "keeps no secret: it runs where people can read it"));
+            return Err(Refusal::invalid(
+                "kind",
+                "keeps no secret: it runs where people can read it",
+            ));
         }
         let mut after = before.clone();
         drop_ended(&change, at, &mut after).await?;
@@ -85,9 +96,13 @@ impl ControlPlane {
         after.secrets.push(made);
         after.touch(&change);
         change.tx().update_application(at.tenant, &after).await?;
-        let event = event("applications.secrets.create", "Made a new secret of", &after)
-            .before(&before)
-            .after(&after);
+        let event = event(
+            "applications.secrets.create",
+            "Made a new secret of",
+            &after,
+        )
+        .before(&before)
+        .after(&after);
         let made = MadeSecret {
             record: after,
             id,
@@ -108,7 +123,12 @@ impl ControlPlane {
         mode: Mode,
     ) -> Result<ApplicationRecord, Refusal> {
         let change = self
-            .change(caller, Target::Tenant(at.tenant), Permission::SecretsManage, mode)
+            .change(
+                caller,
+                Target::Tenant(at.tenant),
+                Permission::SecretsManage,
+                mode,
+            )
             .await?;
         let before = at.load(&change).await?;
         let mut after = before.clone();

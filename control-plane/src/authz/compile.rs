@@ -53,7 +53,11 @@ fn forbid(row: &Responsibility) -> Option<Policy> {
     if permissions.is_empty() || Party::ALL.iter().all(|party| row.actors.contains(party)) {
         return None;
     }
-    let actors: Vec<String> = row.actors.iter().map(|party| format!("\"{party}\"")).collect();
+    let actors: Vec<String> = row
+        .actors
+        .iter()
+        .map(|party| format!("\"{party}\""))
+        .collect();
     let text = format!(
         "forbid(principal, action in [{}], resource) unless {{ [{}].contains(principal.party) }};",
         actions(permissions.iter().copied()),

@@ -35,7 +35,9 @@ pub(super) fn operations() -> Vec<Operation> {
         Operation::new("createApi", Method::POST, ALL, create)
             .summary("Creates an API.")
             .needs(P::ApisEdit)
-            .takes::<NewApi>(json!({"name": "Orders", "audience": "https://orders.example", "scopes": scopes}))
+            .takes::<NewApi>(
+                json!({"name": "Orders", "audience": "https://orders.example", "scopes": scopes}),
+            )
             .creates::<ApiView>()
             .versioned(),
         Operation::new("getApi", Method::GET, ONE, get)
@@ -83,7 +85,10 @@ impl From<ApiRecord> for ApiView {
 
 async fn list(at: InTenant, Params(search): Params<Searching>) -> Result<Listed<ApiView>, Problem> {
     let page = search.page()?;
-    let found = at.plane.list_apis(&at.caller, at.tenant, search.q.as_deref(), &page).await?;
+    let found = at
+        .plane
+        .list_apis(&at.caller, at.tenant, search.q.as_deref(), &page)
+        .await?;
     Ok(Listed::page(found))
 }
 
@@ -98,9 +103,17 @@ async fn create(
     write: Adding,
     JsonBody(new): JsonBody<NewApi>,
 ) -> Result<Answer<ApiView>, Problem> {
-    let record = at.plane.create_api(&at.caller, at.tenant, new, write.mode).await?;
-    let (location, version) = (format!("/tenants/{}/apis/{}", at.tenant, record.api.id), record.version);
-    Ok(Answer::created(record.into(), location).version(version).mode(write.mode))
+    let record = at
+        .plane
+        .create_api(&at.caller, at.tenant, new, write.mode)
+        .await?;
+    let (location, version) = (
+        format!("/tenants/{}/apis/{}", at.tenant, record.api.id),
+        record.version,
+    );
+    Ok(Answer::created(record.into(), location)
+        .version(version)
+        .mode(write.mode))
 }
 
 async fn update(
@@ -110,7 +123,10 @@ async fn update(
     JsonBody(change): JsonBody<ApiChange>,
 ) -> Result<Answer<ApiView>, Problem> {
     let which = which(&at, path.1, &write);
-    let record = at.plane.update_api(&at.caller, which, change, write.mode).await?;
+    let record = at
+        .plane
+        .update_api(&at.caller, which, change, write.mode)
+        .await?;
     let version = record.version;
     Ok(Answer::ok(record.into()).version(version).mode(write.mode))
 }
@@ -120,10 +136,16 @@ async fn delete(
     path: Path<(String, ApiId)>,
     write: Overwriting,
 ) -> Result<Answer<()>, Problem> {
-    at.plane.delete_api(&at.caller, which(&at, path.1, &write), write.mode).await?;
+    at.plane
+        .delete_api(&at.caller, which(&at, path.1, &write), write.mode)
+        .await?;
     Ok(Answer::done(write.mode))
 }
 
 fn which(at: &InTenant, id: ApiId, write: &Overwriting) -> ApiAt {
-    ApiAt { tenant: at.tenant, id, expected: write.expected }
+    ApiAt {
+        tenant: at.tenant,
+        id,
+        expected: write.expected,
+    }
 }

@@ -3,7 +3,9 @@
 use actix_web::{http::Method, web::Path};
 use chrono::{DateTime, Utc};
 use contract::{
-    application::{ApplicationKind, ApplicationStatus, GrantType, SigningAlgorithm, TokenAuthMethod},
+    application::{
+        ApplicationKind, ApplicationStatus, GrantType, SigningAlgorithm, TokenAuthMethod,
+    },
     ids::{ApplicationId, CredentialId},
     permission::Permission as P,
     redirect_uri::RedirectUri,
@@ -163,7 +165,10 @@ async fn list(
     Params(search): Params<Searching>,
 ) -> Result<Listed<ApplicationView>, Problem> {
     let page = search.page()?;
-    let found = at.plane.list_applications(&at.caller, at.tenant, search.q.as_deref(), &page).await?;
+    let found = at
+        .plane
+        .list_applications(&at.caller, at.tenant, search.q.as_deref(), &page)
+        .await?;
     Ok(Listed::page(found))
 }
 
@@ -171,7 +176,10 @@ async fn get(
     at: InTenant,
     path: Path<(String, ApplicationId)>,
 ) -> Result<Answer<ApplicationView>, Problem> {
-    let record = at.plane.get_application(&at.caller, at.tenant, path.1).await?;
+    let record = at
+        .plane
+        .get_application(&at.caller, at.tenant, path.1)
+        .await?;
     let version = record.version;
     Ok(Answer::ok(record.into()).version(version))
 }
@@ -181,10 +189,15 @@ async fn create(
     write: Adding,
     JsonBody(new): JsonBody<NewApplication>,
 ) -> Result<Answer<CreatedView>, Problem> {
-    let created = at.plane.create_application(&at.caller, at.tenant, new, write.mode).await?;
+    let created = at
+        .plane
+        .create_application(&at.caller, at.tenant, new, write.mode)
+        .await?;
     let (id, version) = (created.record.application.id, created.record.version);
     let location = format!("/tenants/{}/applications/{id}", at.tenant);
-    Ok(Answer::created(created.into(), location).version(version).mode(write.mode))
+    Ok(Answer::created(created.into(), location)
+        .version(version)
+        .mode(write.mode))
 }
 
 async fn update(
@@ -194,7 +207,10 @@ async fn update(
     JsonBody(change): JsonBody<ApplicationChange>,
 ) -> Result<Answer<ApplicationView>, Problem> {
     let which = which(&at, path.1, &write);
-    let record = at.plane.update_application(&at.caller, which, change, write.mode).await?;
+    let record = at
+        .plane
+        .update_application(&at.caller, which, change, write.mode)
+        .await?;
     let version = record.version;
     Ok(Answer::ok(record.into()).version(version).mode(write.mode))
 }
@@ -205,7 +221,9 @@ async fn delete(
     write: Overwriting,
 ) -> Result<Answer<()>, Problem> {
     let which = which(&at, path.1, &write);
-    at.plane.delete_application(&at.caller, which, write.mode).await?;
+    at.plane
+        .delete_application(&at.caller, which, write.mode)
+        .await?;
     Ok(Answer::done(write.mode))
 }
 
@@ -215,11 +233,23 @@ async fn create_secret(
     write: Adding,
     JsonBody(new): JsonBody<NewSecret>,
 ) -> Result<Answer<MadeSecretView>, Problem> {
-    let which = ApplicationAt { tenant: at.tenant, id: path.1, expected: None };
-    let made = at.plane.add_application_secret(&at.caller, which, new, write.mode).await?;
+    let which = ApplicationAt {
+        tenant: at.tenant,
+        id: path.1,
+        expected: None,
+    };
+    let made = at
+        .plane
+        .add_application_secret(&at.caller, which, new, write.mode)
+        .await?;
     let (id, version) = (made.id, made.record.version);
-    let location = format!("/tenants/{}/applications/{}/secrets/{id}", at.tenant, path.1);
-    Ok(Answer::created(made.into(), location).version(version).mode(write.mode))
+    let location = format!(
+        "/tenants/{}/applications/{}/secrets/{id}",
+        at.tenant, path.1
+    );
+    Ok(Answer::created(made.into(), location)
+        .version(version)
+        .mode(write.mode))
 }
 
 async fn revoke_secret(
@@ -228,10 +258,16 @@ async fn revoke_secret(
     write: Overwriting,
 ) -> Result<Answer<()>, Problem> {
     let which = which(&at, path.1, &write);
-    at.plane.revoke_application_secret(&at.caller, which, path.2, write.mode).await?;
+    at.plane
+        .revoke_application_secret(&at.caller, which, path.2, write.mode)
+        .await?;
     Ok(Answer::done(write.mode))
 }
 
 fn which(at: &InTenant, id: ApplicationId, write: &Overwriting) -> ApplicationAt {
-    ApplicationAt { tenant: at.tenant, id, expected: write.expected }
+    ApplicationAt {
+        tenant: at.tenant,
+        id,
+        expected: write.expected,
+    }
 }

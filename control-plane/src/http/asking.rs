@@ -14,12 +14,15 @@ use actix_web::{
     http::{StatusCode, header},
     web::{Data, Query},
 };
-use contract::{ids::TenantId, tenant::{PLATFORM_SLUG, Slug}};
+use contract::{
+    ids::TenantId,
+    tenant::{PLATFORM_SLUG, Slug},
+};
 use serde::{Deserialize, de::DeserializeOwned};
 use utoipa::IntoParams;
 
 use super::problem::Problem;
-use crate::{Caller, ControlPlane, Mode, PageRequest, Refusal};
+use crate::{At, Caller, ControlPlane, Mode, PageRequest, Refusal};
 
 /// Who asks.
 pub(super) struct Asking {
@@ -69,6 +72,16 @@ pub(super) struct InTenant {
     pub(super) tenant: TenantId,
 }
 
+impl InTenant {
+    /// The tenant, and the version of the thing to be changed that the caller has seen.
+    pub(super) fn seen(&self, write: &Overwriting) -> At {
+        At {
+            tenant: self.tenant,
+            expected: write.expected,
+        }
+    }
+}
+
 impl FromRequest for InTenant {
     type Error = Problem;
     type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
@@ -80,7 +93,11 @@ impl FromRequest for InTenant {
             let name = request.match_info().query("tenant");
             let tenant = plane.tenant_named(name).await?;
             host::record_tenant(&request, &tenant.to_string());
-            Ok(Self { plane, caller, tenant })
+            Ok(Self {
+                plane,
+                caller,
+                tenant,
+            })
         })
     }
 }
@@ -173,7 +190,11 @@ pub(super) struct Writing {
 
 impl Writing {
     fn mode(&self) -> Mode {
-        if self.dry_run { Mode::DryRun } else { Mode::Commit }
+        if self.dry_run {
+            Mode::DryRun
+        } else {
+            Mode::Commit
+        }
     }
 }
 
@@ -188,7 +209,9 @@ impl FromRequest for Adding {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(params::<Writing>(request).map(|writing| Self { mode: writing.mode() }))
+        ready(params::<Writing>(request).map(|writing| Self {
+            mode: writing.mode(),
+        }))
     }
 }
 
@@ -222,7 +245,11 @@ fn seen(request: &HttpRequest) -> Result<Option<i64>, Problem> {
         };
     }
     // "I have seen that there is none": version 0 comes before the first one (RFC 9110 section 13.1.2).
-    if request.headers().get(header::IF_NONE_MATCH).is_some_and(|value| value == "*") {
+    if request
+        .headers()
+        .get(header::IF_NONE_MATCH)
+        .is_some_and(|value| value == "*")
+    {
         return Ok(Some(0));
     }
     Err(Problem::new(

@@ -23,20 +23,35 @@ use crate::audit::{AuditFilter, AuditRecord, Outcome};
 /// The operations of this resource.
 pub(super) fn operations() -> Vec<Operation> {
     vec![
-        Operation::new("listAuditEvents", Method::GET, "/tenants/{tenant}/audit-events", list)
-            .summary("Lists a tenant's audit events, newest first.")
-            .needs(P::AuditView)
-            .query::<Filter>()
-            .gives::<Listed<EventView>>(),
-        Operation::new("getAuditEvent", Method::GET, "/tenants/{tenant}/audit-events/{event}", get)
-            .summary("Reads one audit event.")
-            .needs(P::AuditView)
-            .gives::<EventView>(),
-        Operation::new("listPlatformAuditEvents", Method::GET, "/audit-events", list_platform)
-            .summary("Lists the platform's audit events, newest first.")
-            .needs(P::PlatformAuditView)
-            .query::<Filter>()
-            .gives::<Listed<EventView>>(),
+        Operation::new(
+            "listAuditEvents",
+            Method::GET,
+            "/tenants/{tenant}/audit-events",
+            list,
+        )
+        .summary("Lists a tenant's audit events, newest first.")
+        .needs(P::AuditView)
+        .query::<Filter>()
+        .gives::<Listed<EventView>>(),
+        Operation::new(
+            "getAuditEvent",
+            Method::GET,
+            "/tenants/{tenant}/audit-events/{event}",
+            get,
+        )
+        .summary("Reads one audit event.")
+        .needs(P::AuditView)
+        .gives::<EventView>(),
+        Operation::new(
+            "listPlatformAuditEvents",
+            Method::GET,
+            "/audit-events",
+            list_platform,
+        )
+        .summary("Lists the platform's audit events, newest first.")
+        .needs(P::PlatformAuditView)
+        .query::<Filter>()
+        .gives::<Listed<EventView>>(),
     ]
 }
 
@@ -154,7 +169,10 @@ impl From<AuditRecord> for EventView {
 
 async fn list(at: InTenant, Params(filter): Params<Filter>) -> Result<Listed<EventView>, Problem> {
     let page = page(filter.limit, filter.cursor.as_deref())?;
-    let found = at.plane.list_audit_events(&at.caller, at.tenant, &filter.into(), &page).await?;
+    let found = at
+        .plane
+        .list_audit_events(&at.caller, at.tenant, &filter.into(), &page)
+        .await?;
     Ok(Listed::page(found))
 }
 
@@ -164,10 +182,18 @@ async fn list_platform(
 ) -> Result<Listed<EventView>, Problem> {
     let page = page(filter.limit, filter.cursor.as_deref())?;
     let platform = ask.platform().await?;
-    let found = ask.plane.list_audit_events(&ask.caller, platform, &filter.into(), &page).await?;
+    let found = ask
+        .plane
+        .list_audit_events(&ask.caller, platform, &filter.into(), &page)
+        .await?;
     Ok(Listed::page(found))
 }
 
 async fn get(at: InTenant, path: Path<(String, EventId)>) -> Result<Answer<EventView>, Problem> {
-    Ok(Answer::ok(at.plane.get_audit_event(&at.caller, at.tenant, path.1).await?.into()))
+    Ok(Answer::ok(
+        at.plane
+            .get_audit_event(&at.caller, at.tenant, path.1)
+            .await?
+            .into(),
+    ))
 }

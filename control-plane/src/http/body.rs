@@ -90,5 +90,6 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
         return Err(Problem::malformed("The body is empty; send a JSON object."));
     }
     // serde_json's sentence names the member, what was expected, the line and the column.
-    serde_json::from_slice(bytes).map_err(|error| Problem::malformed(format!("The body is refused: {error}.")))
+    serde_json::from_slice(bytes)
+        .map_err(|error| Problem::malformed(format!("The body is refused: {error}.")))
 }

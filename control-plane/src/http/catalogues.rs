@@ -30,7 +30,9 @@ pub(super) fn operations() -> Vec<Operation> {
             .needs(Access::Operator)
             .gives::<Listed<RoleView>>(),
         Operation::new("getMe", Method::GET, "/me", me)
-            .summary("Says who the caller is, which roles they hold where, and what they may do there.")
+            .summary(
+                "Says who the caller is, which roles they hold where, and what they may do there.",
+            )
             .needs(Access::Operator)
             .gives::<MeView>(),
     ]

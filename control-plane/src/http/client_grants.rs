@@ -108,8 +108,14 @@ async fn list(
     Params(filter): Params<Filter>,
 ) -> Result<Listed<ClientGrantView>, Problem> {
     let page = page(filter.limit, filter.cursor.as_deref())?;
-    let filter = ClientGrantFilter { application: filter.application, api: filter.api };
-    let found = at.plane.list_client_grants(&at.caller, at.tenant, filter, &page).await?;
+    let filter = ClientGrantFilter {
+        application: filter.application,
+        api: filter.api,
+    };
+    let found = at
+        .plane
+        .list_client_grants(&at.caller, at.tenant, filter, &page)
+        .await?;
     Ok(Listed::page(found))
 }
 
@@ -117,7 +123,10 @@ async fn get(
     at: InTenant,
     path: Path<(String, ClientGrantId)>,
 ) -> Result<Answer<ClientGrantView>, Problem> {
-    let record = at.plane.get_client_grant(&at.caller, at.tenant, path.1).await?;
+    let record = at
+        .plane
+        .get_client_grant(&at.caller, at.tenant, path.1)
+        .await?;
     let version = record.version;
     Ok(Answer::ok(record.into()).version(version))
 }
@@ -127,10 +136,15 @@ async fn create(
     write: Adding,
     JsonBody(new): JsonBody<NewClientGrant>,
 ) -> Result<Answer<ClientGrantView>, Problem> {
-    let record = at.plane.create_client_grant(&at.caller, at.tenant, new, write.mode).await?;
+    let record = at
+        .plane
+        .create_client_grant(&at.caller, at.tenant, new, write.mode)
+        .await?;
     let location = format!("/tenants/{}/client-grants/{}", at.tenant, record.grant.id);
     let version = record.version;
-    Ok(Answer::created(record.into(), location).version(version).mode(write.mode))
+    Ok(Answer::created(record.into(), location)
+        .version(version)
+        .mode(write.mode))
 }
 
 async fn update(
@@ -140,7 +154,10 @@ async fn update(
     JsonBody(change): JsonBody<ClientGrantChange>,
 ) -> Result<Answer<ClientGrantView>, Problem> {
     let which = which(&at, path.1, &write);
-    let record = at.plane.update_client_grant(&at.caller, which, change, write.mode).await?;
+    let record = at
+        .plane
+        .update_client_grant(&at.caller, which, change, write.mode)
+        .await?;
     let version = record.version;
     Ok(Answer::ok(record.into()).version(version).mode(write.mode))
 }
@@ -150,10 +167,16 @@ async fn delete(
     path: Path<(String, ClientGrantId)>,
     write: Overwriting,
 ) -> Result<Answer<()>, Problem> {
-    at.plane.delete_client_grant(&at.caller, which(&at, path.1, &write), write.mode).await?;
+    at.plane
+        .delete_client_grant(&at.caller, which(&at, path.1, &write), write.mode)
+        .await?;
     Ok(Answer::done(write.mode))
 }
 
 fn which(at: &InTenant, id: ClientGrantId, write: &Overwriting) -> ClientGrantAt {
-    ClientGrantAt { tenant: at.tenant, id, expected: write.expected }
+    ClientGrantAt {
+        tenant: at.tenant,
+        id,
+        expected: write.expected,
+    }
 }

@@ -93,11 +93,16 @@ fn by_path(operations: Vec<Operation>) -> Vec<(&'static str, Vec<Operation>)> {
 }
 
 fn resource(path: &'static str, operations: Vec<Operation>) -> Resource {
-    let methods: Vec<String> = operations.iter().map(|one| one.method.to_string()).collect();
+    let methods: Vec<String> = operations
+        .iter()
+        .map(|one| one.method.to_string())
+        .collect();
     let allow = methods.join(", ");
     let resource = operations
         .into_iter()
-        .fold(web::resource(path), |resource, one| resource.route(one.into_route()));
+        .fold(web::resource(path), |resource, one| {
+            resource.route(one.into_route())
+        });
     resource.default_service(web::to(move || {
         let problem = Problem::method_not_allowed(allow.clone());
         async move { Err::<HttpResponse, _>(problem) }

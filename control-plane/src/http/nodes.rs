@@ -88,5 +88,7 @@ async fn list(ask: Asking) -> Result<Listed<NodeView>, Problem> {
 }
 
 async fn get(ask: Asking, path: Path<NodeId>) -> Result<Answer<NodeView>, Problem> {
-    Ok(Answer::ok(ask.plane.get_node(&ask.caller, *path).await?.into()))
+    Ok(Answer::ok(
+        ask.plane.get_node(&ask.caller, *path).await?.into(),
+    ))
 }

@@ -1,6 +1,9 @@
 //! The OpenAPI 3.1 document, made from the list of operations: it cannot name a route that does not exist.
 
-use actix_web::{HttpResponse, http::{Method, StatusCode}};
+use actix_web::{
+    HttpResponse,
+    http::{Method, StatusCode},
+};
 use serde_json::json;
 use utoipa::{
     PartialSchema, ToSchema,
@@ -9,7 +12,10 @@ use utoipa::{
         Required, Response, ResponseBuilder,
         extensions::ExtensionsBuilder,
         header::HeaderBuilder,
-        path::{HttpMethod, Operation as Documented, OperationBuilder, Parameter, ParameterBuilder, ParameterIn, PathItem, PathsBuilder},
+        path::{
+            HttpMethod, Operation as Documented, OperationBuilder, Parameter, ParameterBuilder,
+            ParameterIn, PathItem, PathsBuilder,
+        },
         request_body::RequestBodyBuilder,
         schema::{ObjectBuilder, Type},
         security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
@@ -45,7 +51,10 @@ pub(super) fn document() -> OpenApi {
         .info(info())
         .paths(paths)
         .components(Some(components.build()))
-        .security(Some([SecurityRequirement::new(SCHEME, [contract::api::ADMIN_SCOPE])]))
+        .security(Some([SecurityRequirement::new(
+            SCHEME,
+            [contract::api::ADMIN_SCOPE],
+        )]))
         .build()
 }
 
@@ -138,7 +147,11 @@ fn parameters(operation: &Operation) -> Vec<Parameter> {
         .split('/')
         .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
         .map(|name| {
-            let description = if name == "tenant" { "The tenant's slug or id." } else { "Which one." };
+            let description = if name == "tenant" {
+                "The tenant's slug or id."
+            } else {
+                "Which one."
+            };
             text(name, ParameterIn::Path, description)
         });
     let guard = operation.guarded.then(|| {
@@ -148,7 +161,10 @@ fn parameters(operation: &Operation) -> Vec<Parameter> {
             "The ETag of the version the caller has seen, or `*` to overwrite any.",
         )
     });
-    in_path.chain(guard).chain(operation.query.clone()).collect()
+    in_path
+        .chain(guard)
+        .chain(operation.query.clone())
+        .collect()
 }
 
 fn text(name: &str, place: ParameterIn, description: &str) -> Parameter {
@@ -188,21 +204,39 @@ fn success(operation: &Operation) -> Response {
 fn problems(operation: &Operation) -> Vec<(StatusCode, &'static str)> {
     let mut problems = vec![
         (StatusCode::BAD_REQUEST, "The request cannot be read."),
-        (StatusCode::UNAUTHORIZED, "No access token, or one that is not believed."),
-        (StatusCode::FORBIDDEN, "The caller's roles or the responsibility matrix do not allow it."),
+        (
+            StatusCode::UNAUTHORIZED,
+            "No access token, or one that is not believed.",
+        ),
+        (
+            StatusCode::FORBIDDEN,
+            "The caller's roles or the responsibility matrix do not allow it.",
+        ),
     ];
     if operation.path.contains('{') {
-        problems.push((StatusCode::NOT_FOUND, "It does not exist, or the caller may not know that it does."));
+        problems.push((
+            StatusCode::NOT_FOUND,
+            "It does not exist, or the caller may not know that it does.",
+        ));
     }
     if operation.is_change() {
-        problems.push((StatusCode::CONFLICT, "It contradicts what is there already."));
+        problems.push((
+            StatusCode::CONFLICT,
+            "It contradicts what is there already.",
+        ));
     }
     if operation.guarded {
-        problems.push((StatusCode::PRECONDITION_FAILED, "It was changed in the meantime."));
+        problems.push((
+            StatusCode::PRECONDITION_FAILED,
+            "It was changed in the meantime.",
+        ));
         problems.push((StatusCode::PRECONDITION_REQUIRED, "If-Match is missing."));
     }
     if operation.body.is_some() {
-        problems.push((StatusCode::PAYLOAD_TOO_LARGE, "The body is larger than 1 MiB."));
+        problems.push((
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "The body is larger than 1 MiB.",
+        ));
         problems.push((StatusCode::UNSUPPORTED_MEDIA_TYPE, "The body is not JSON."));
         problems.push((StatusCode::UNPROCESSABLE_ENTITY, "A value breaks a rule."));
     }

@@ -5,12 +5,19 @@
 //! (R-ADM-01). The permission named here is what is documented and tested; what decides is the method that
 //! the handler calls.
 
-use actix_web::{Handler, Responder, Route, FromRequest, http::{Method, StatusCode}, web};
+use actix_web::{
+    FromRequest, Handler, Responder, Route,
+    http::{Method, StatusCode},
+    web,
+};
 use contract::permission::Permission;
 use serde_json::Value;
 use utoipa::{
     IntoParams, ToSchema,
-    openapi::{RefOr, Schema, path::{Parameter, ParameterIn}},
+    openapi::{
+        RefOr, Schema,
+        path::{Parameter, ParameterIn},
+    },
 };
 
 /// Who may call an operation.
@@ -103,14 +110,21 @@ impl Operation {
             summary: "",
             query: Vec::new(),
             body: None,
-            answer: AnswerDoc { status: StatusCode::NO_CONTENT, schema: None },
+            answer: AnswerDoc {
+                status: StatusCode::NO_CONTENT,
+                schema: None,
+            },
             guarded,
             versioned: false,
             schemas: Vec::new(),
             route: web::method(method.clone()).to(handler),
             method,
         };
-        if operation.is_change() { operation.query::<super::asking::Writing>() } else { operation }
+        if operation.is_change() {
+            operation.query::<super::asking::Writing>()
+        } else {
+            operation
+        }
     }
 
     /// What it does, in one sentence.
@@ -127,7 +141,8 @@ impl Operation {
 
     /// Adds query parameters.
     pub(super) fn query<P: IntoParams>(mut self) -> Self {
-        self.query.extend(P::into_params(|| Some(ParameterIn::Query)));
+        self.query
+            .extend(P::into_params(|| Some(ParameterIn::Query)));
         self
     }
 
@@ -141,7 +156,10 @@ impl Operation {
     /// What the answer carries.
     pub(super) fn gives<T: ToSchema>(mut self) -> Self {
         let schema = Some(self.mention::<T>());
-        self.answer = AnswerDoc { status: StatusCode::OK, schema };
+        self.answer = AnswerDoc {
+            status: StatusCode::OK,
+            schema,
+        };
         self
     }
 

@@ -24,7 +24,7 @@ use super::{
     problem::Problem,
 };
 use crate::{
-    Caller, ControlPlane, Scope,
+    Caller, ControlPlane, HeldRole, Scope,
     assignments::{Assignment, Member},
     operators::{Invitation, Invited, Invitee, Operator, OperatorKind},
 };
@@ -32,13 +32,21 @@ use crate::{
 /// The operations of this resource.
 pub(super) fn operations() -> Vec<Operation> {
     let mut all = of_scope(
-        ["listStaff", "inviteStaff", "assignStaffRole", "removeStaffRole"],
-        ["/operators", "/role-assignments", "/role-assignments/{staff_assignment}"],
+        [
+            "listStaff", "inviteStaff", "assignStaffRole", "removeStaffRole",
+        ],
+        [
+            "/operators",
+            "/role-assignments",
+            "/role-assignments/{staff_assignment}",
+        ],
         [P::StaffView, P::StaffManage],
         ("support_engineer", "opr_01h00000000000000000000001"),
     );
     all.extend(of_scope(
-        ["listOperators", "inviteOperator", "assignRole", "removeRole"],
+        [
+            "listOperators", "inviteOperator", "assignRole", "removeRole",
+        ],
         [
             "/tenants/{tenant}/operators",
             "/tenants/{tenant}/role-assignments",
@@ -87,6 +95,13 @@ struct ScopeOf {
 }
 
 impl ScopeOf {
+    fn role(&self, role: Role) -> HeldRole {
+        HeldRole {
+            role,
+            scope: self.scope,
+        }
+    }
+
     fn path(&self) -> String {
         match self.scope {
             Scope::Platform => String::new(),
@@ -104,13 +119,25 @@ impl FromRequest for ScopeOf {
             let ask = Asking::from_request(request, payload).into_inner();
             return Box::pin(async move {
                 let Asking { plane, caller } = ask?;
-                Ok(Self { plane, caller, scope: Scope::Platform })
+                Ok(Self {
+                    plane,
+                    caller,
+                    scope: Scope::Platform,
+                })
             });
         }
         let at = InTenant::from_request(request, payload);
         Box::pin(async move {
-            let InTenant { plane, caller, tenant } = at.await?;
-            Ok(Self { plane, caller, scope: Scope::Tenant(tenant) })
+            let InTenant {
+                plane,
+                caller,
+                tenant,
+            } = at.await?;
+            Ok(Self {
+                plane,
+                caller,
+                scope: Scope::Tenant(tenant),
+            })
         })
     }
 }
@@ -125,7 +152,10 @@ pub(super) struct InviteeBody {
 
 impl From<InviteeBody> for Invitee {
     fn from(body: InviteeBody) -> Self {
-        Self { name: body.name, email: body.email }
+        Self {
+            name: body.name,
+            email: body.email,
+        }
     }
 }
 
@@ -241,7 +271,9 @@ impl From<Invited> for InvitedView {
 }
 
 async fn list(at: ScopeOf) -> Result<Listed<MemberView>, Problem> {
-    Ok(Listed::all(at.plane.list_members(&at.caller, at.scope).await?))
+    Ok(Listed::all(
+        at.plane.list_members(&at.caller, at.scope).await?,
+    ))
 }
 
 async fn invite(
@@ -249,10 +281,13 @@ async fn invite(
     write: Adding,
     JsonBody(body): JsonBody<InvitationBody>,
 ) -> Result<Answer<InvitedView>, Problem> {
-    let invitee = Invitee { name: body.name, email: body.email };
+    let invitee = Invitee {
+        name: body.name,
+        email: body.email,
+    };
     let invited = at
         .plane
-        .invite_operator(&at.caller, at.scope, body.role, invitee, write.mode)
+        .invite_operator(&at.caller, at.role(body.role), invitee, write.mode)
         .await?;
     let location = format!("{}/role-assignments/{}", at.path(), invited.assignment.id);
     Ok(Answer::created(invited.into(), location).mode(write.mode))
@@ -265,19 +300,22 @@ async fn assign(
 ) -> Result<Answer<AssignmentView>, Problem> {
     let given = at
         .plane
-        .assign_role(&at.caller, at.scope, body.operator, body.role, write.mode)
+        .assign_role(&at.caller, at.role(body.role), body.operator, write.mode)
         .await?;
     let location = format!("{}/role-assignments/{}", at.path(), given.id);
     Ok(Answer::created(given.into(), location).mode(write.mode))
 }
 
-async fn remove(
-    at: ScopeOf,
-    request: HttpRequest,
-    write: Adding,
-) -> Result<Answer<()>, Problem> {
-    let segments = Path::<Vec<String>>::extract(&request).await.map_err(|_| Problem::unknown())?;
-    let assignment = segments.last().and_then(|id| id.parse().ok()).ok_or_else(Problem::unknown)?;
-    at.plane.remove_role(&at.caller, at.scope, assignment, write.mode).await?;
+async fn remove(at: ScopeOf, request: HttpRequest, write: Adding) -> Result<Answer<()>, Problem> {
+    let segments = Path::<Vec<String>>::extract(&request)
+        .await
+        .map_err(|_| Problem::unknown())?;
+    let assignment = segments
+        .last()
+        .and_then(|id| id.parse().ok())
+        .ok_or_else(Problem::unknown)?;
+    at.plane
+        .remove_role(&at.caller, at.scope, assignment, write.mode)
+        .await?;
     Ok(Answer::done(write.mode))
 }

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     Refusal,
-    policies::{PolicyDraft, PolicyState, PublishRequest, PublishedPolicy, diff::PolicyDiff},
+    policies::{PolicyDiff, PolicyDraft, PolicyState, PublishRequest, PublishedPolicy},
 };
 
 const ALL: &str = "/tenants/{tenant}/policies";
@@ -171,12 +171,15 @@ impl From<PolicyDraft> for DraftView {
 
 impl From<PolicyDiff> for DiffView {
     fn from(diff: PolicyDiff) -> Self {
-        let differences = diff.differences.into_iter().map(|difference| DifferenceView {
-            member: difference.member,
-            before: difference.before,
-            after: difference.after,
-            words: difference.words,
-        });
+        let differences = diff
+            .differences
+            .into_iter()
+            .map(|difference| DifferenceView {
+                member: difference.member,
+                before: difference.before,
+                after: difference.after,
+                words: difference.words,
+            });
         Self {
             base_version: diff.base_version,
             draft_version: diff.draft_version,
@@ -187,7 +190,9 @@ impl From<PolicyDiff> for DiffView {
 }
 
 async fn list(at: InTenant) -> Result<Listed<PolicyView>, Problem> {
-    Ok(Listed::all(at.plane.list_policies(&at.caller, at.tenant).await?))
+    Ok(Listed::all(
+        at.plane.list_policies(&at.caller, at.tenant).await?,
+    ))
 }
 
 async fn get(
@@ -206,7 +211,9 @@ async fn versions(
 ) -> Result<Listed<PublishedView>, Problem> {
     let page = paging.page()?;
     Ok(Listed::page(
-        at.plane.list_policy_versions(&at.caller, at.tenant, path.1, &page).await?,
+        at.plane
+            .list_policy_versions(&at.caller, at.tenant, path.1, &page)
+            .await?,
     ))
 }
 
@@ -231,7 +238,7 @@ async fn save_draft(
     }
     let draft = at
         .plane
-        .save_policy_draft(&at.caller, at.tenant, document, write.expected, write.mode)
+        .save_policy_draft(&at.caller, at.seen(&write), document, write.mode)
         .await?;
     let version = draft.version;
     Ok(Answer::ok(draft.into()).version(version).mode(write.mode))
@@ -243,13 +250,18 @@ async fn discard_draft(
     write: Overwriting,
 ) -> Result<Answer<()>, Problem> {
     at.plane
-        .discard_policy_draft(&at.caller, at.tenant, path.1, write.expected, write.mode)
+        .discard_policy_draft(&at.caller, at.seen(&write), path.1, write.mode)
         .await?;
     Ok(Answer::done(write.mode))
 }
 
 async fn diff(at: InTenant, path: Path<(String, PolicyKind)>) -> Result<Answer<DiffView>, Problem> {
-    Ok(Answer::ok(at.plane.diff_policy(&at.caller, at.tenant, path.1).await?.into()))
+    Ok(Answer::ok(
+        at.plane
+            .diff_policy(&at.caller, at.tenant, path.1)
+            .await?
+            .into(),
+    ))
 }
 
 async fn publish(
@@ -263,7 +275,12 @@ async fn publish(
         draft_version: body.draft_version,
         base_version: body.base_version,
     };
-    let published = at.plane.publish_policy(&at.caller, at.tenant, request, write.mode).await?;
+    let published = at
+        .plane
+        .publish_policy(&at.caller, at.tenant, request, write.mode)
+        .await?;
     let version = published.version;
-    Ok(Answer::ok(published.into()).version(version).mode(write.mode))
+    Ok(Answer::ok(published.into())
+        .version(version)
+        .mode(write.mode))
 }

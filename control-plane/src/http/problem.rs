@@ -123,7 +123,12 @@ impl Problem {
 
     /// 400: the request cannot be read.
     pub(super) fn malformed(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "malformed", "Malformed request", detail)
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "malformed",
+            "Malformed request",
+            detail,
+        )
     }
 
     /// 404: there is nothing at this address.
@@ -195,7 +200,12 @@ impl Problem {
                 .into_iter()
                 .map(|Violation { member, reason }| ProblemViolation { member, reason })
                 .collect(),
-            ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", "Invalid value", detail)
+            ..Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "invalid",
+                "Invalid value",
+                detail,
+            )
         }
     }
 
@@ -205,7 +215,12 @@ impl Problem {
             duty: denial.duty(),
             accountable: denial.accountable(),
             needed: Some(denial.needed()),
-            ..Self::new(StatusCode::FORBIDDEN, denial.code(), "Not allowed", denial.detail())
+            ..Self::new(
+                StatusCode::FORBIDDEN,
+                denial.code(),
+                "Not allowed",
+                denial.detail(),
+            )
         }
     }
 
@@ -236,7 +251,9 @@ impl Problem {
             response.insert_header((header::ALLOW, allow.as_str()));
         }
         if let Some(challenge) = self.challenge {
-            let metadata = request.app_data::<web::Data<PublicUrl>>().map(|url| url.metadata_url());
+            let metadata = request
+                .app_data::<web::Data<PublicUrl>>()
+                .map(|url| url.metadata_url());
             response.insert_header((header::WWW_AUTHENTICATE, challenge.header(metadata)));
         }
         response.body(serde_json::to_string(&self).expect("a problem has string keys"))
@@ -287,7 +304,9 @@ impl From<Refusal> for Problem {
                     StatusCode::PRECONDITION_FAILED,
                     "stale",
                     "Changed in the meantime",
-                    format!("It was changed in the meantime; the current version is {current_version}. Read it again, then repeat."),
+                    format!(
+                        "It was changed in the meantime; the current version is {current_version}. Read it again, then repeat."
+                    ),
                 )
             },
             Refusal::Unavailable { detail } => Self::new(

@@ -5,11 +5,8 @@ use std::collections::BTreeMap;
 use actix_web::{http::Method, web::Path};
 use chrono::{DateTime, Utc};
 use contract::{
-    application::SigningAlgorithm,
-    frames::PublicKey,
-    permission::Permission as P,
-    section::ContentHash,
-    tenant::TenantStatus,
+    application::SigningAlgorithm, frames::PublicKey, permission::Permission as P,
+    section::ContentHash, tenant::TenantStatus,
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -26,15 +23,25 @@ use crate::releases::{ReleaseDetail, ReleaseSummary};
 /// The operations of this resource.
 pub(super) fn operations() -> Vec<Operation> {
     vec![
-        Operation::new("listReleases", Method::GET, "/tenants/{tenant}/releases", list)
-            .summary("Lists the tenant's releases, newest first.")
-            .needs(P::SettingsView)
-            .query::<Paging>()
-            .gives::<Listed<ReleaseView>>(),
-        Operation::new("getRelease", Method::GET, "/tenants/{tenant}/releases/{version}", get)
-            .summary("Reads a release: its sections by hash, and the signed manifest.")
-            .needs(P::SettingsView)
-            .gives::<ReleaseDetailView>(),
+        Operation::new(
+            "listReleases",
+            Method::GET,
+            "/tenants/{tenant}/releases",
+            list,
+        )
+        .summary("Lists the tenant's releases, newest first.")
+        .needs(P::SettingsView)
+        .query::<Paging>()
+        .gives::<Listed<ReleaseView>>(),
+        Operation::new(
+            "getRelease",
+            Method::GET,
+            "/tenants/{tenant}/releases/{version}",
+            get,
+        )
+        .summary("Reads a release: its sections by hash, and the signed manifest.")
+        .needs(P::SettingsView)
+        .gives::<ReleaseDetailView>(),
         Operation::new("listKeys", Method::GET, "/tenants/{tenant}/keys", keys)
             .summary("Lists the public keys that sign the tenant's tokens.")
             .needs(P::KeysView)
@@ -84,7 +91,9 @@ impl From<ReleaseDetail> for ReleaseDetailView {
             manifest_hash: detail.summary.manifest_hash,
             status: detail.manifest.status,
             min_node_version: detail.manifest.min_node_version,
-            sections: sections.map(|(name, hash)| (name.to_string(), hash)).collect(),
+            sections: sections
+                .map(|(name, hash)| (name.to_string(), hash))
+                .collect(),
             signed_manifest: detail.signed,
         }
     }
@@ -117,16 +126,25 @@ async fn list(
     Params(paging): Params<Paging>,
 ) -> Result<Listed<ReleaseView>, Problem> {
     let page = paging.page()?;
-    Ok(Listed::page(at.plane.list_releases(&at.caller, at.tenant, &page).await?))
+    Ok(Listed::page(
+        at.plane.list_releases(&at.caller, at.tenant, &page).await?,
+    ))
 }
 
 async fn get(
     at: InTenant,
     path: Path<(String, u64)>,
 ) -> Result<Answer<ReleaseDetailView>, Problem> {
-    Ok(Answer::ok(at.plane.get_release(&at.caller, at.tenant, path.1).await?.into()))
+    Ok(Answer::ok(
+        at.plane
+            .get_release(&at.caller, at.tenant, path.1)
+            .await?
+            .into(),
+    ))
 }
 
 async fn keys(at: InTenant) -> Result<Listed<KeyView>, Problem> {
-    Ok(Listed::all(at.plane.list_keys(&at.caller, at.tenant).await?))
+    Ok(Listed::all(
+        at.plane.list_keys(&at.caller, at.tenant).await?,
+    ))
 }

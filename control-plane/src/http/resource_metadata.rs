@@ -1,6 +1,9 @@
 //! Protected resource metadata (RFC 9728): where a client that knows only our address gets a token.
 
-use actix_web::{Responder, web::{Data, Json}};
+use actix_web::{
+    Responder,
+    web::{Data, Json},
+};
 use contract::api::ADMIN_SCOPE;
 use serde::Serialize;
 use url::Url;

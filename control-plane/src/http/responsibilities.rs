@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use actix_web::{http::Method, web::Path};
 use chrono::{DateTime, Utc};
-use contract::{duty::DutyKey, permission::Permission as P, responsibility::Responsibility, role::Party};
+use contract::{
+    duty::DutyKey, permission::Permission as P, responsibility::Responsibility, role::Party,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
@@ -77,11 +79,18 @@ struct RowChange {
 }
 
 async fn list(at: InTenant) -> Result<Listed<RowView>, Problem> {
-    Ok(Listed::all(at.plane.list_responsibilities(&at.caller, at.tenant).await?))
+    Ok(Listed::all(
+        at.plane
+            .list_responsibilities(&at.caller, at.tenant)
+            .await?,
+    ))
 }
 
 async fn get(at: InTenant, path: Path<(String, DutyKey)>) -> Result<Answer<RowView>, Problem> {
-    let row = at.plane.get_responsibility(&at.caller, at.tenant, path.1).await?;
+    let row = at
+        .plane
+        .get_responsibility(&at.caller, at.tenant, path.1)
+        .await?;
     let version = row.version;
     Ok(Answer::ok(row.into()).version(version))
 }
@@ -99,7 +108,7 @@ async fn update(
     };
     let row = at
         .plane
-        .update_responsibility(&at.caller, at.tenant, wanted, write.expected, write.mode)
+        .update_responsibility(&at.caller, at.seen(&write), wanted, write.mode)
         .await?;
     let version = row.version;
     Ok(Answer::ok(row.into()).version(version).mode(write.mode))

@@ -16,7 +16,7 @@ use super::{
     asking::{Adding, Asking, InTenant, Overwriting, Params, Searching},
     body::JsonBody,
     operation::{Access, Operation},
-    operators::{InviteeBody, InvitedView},
+    operators::{InvitedView, InviteeBody},
     problem::Problem,
 };
 use crate::{
@@ -150,8 +150,13 @@ async fn list(
     Params(search): Params<Searching>,
 ) -> Result<Listed<TenantView>, Problem> {
     let page = search.page()?;
-    let found = ask.plane.list_tenants(&ask.caller, search.q.as_deref(), &page).await?;
-    Ok(Listed::page(found.map(|tenant| TenantView::of(&ask.plane, tenant))))
+    let found = ask
+        .plane
+        .list_tenants(&ask.caller, search.q.as_deref(), &page)
+        .await?;
+    Ok(Listed::page(
+        found.map(|tenant| TenantView::of(&ask.plane, tenant)),
+    ))
 }
 
 async fn get(at: InTenant) -> Result<Answer<TenantView>, Problem> {
@@ -173,13 +178,21 @@ async fn create(
         host: body.host,
         first_admin: body.first_admin.map(Into::into),
     };
-    let created = ask.plane.create_tenant(&ask.caller, new, write.mode).await?;
-    let (location, version) = (format!("/tenants/{}", created.tenant.slug), created.tenant.version);
+    let created = ask
+        .plane
+        .create_tenant(&ask.caller, new, write.mode)
+        .await?;
+    let (location, version) = (
+        format!("/tenants/{}", created.tenant.slug),
+        created.tenant.version,
+    );
     let view = CreatedTenantView {
         tenant: TenantView::of(&ask.plane, created.tenant),
         first_admin: created.first_admin.map(Into::into),
     };
-    Ok(Answer::created(view, location).version(version).mode(write.mode))
+    Ok(Answer::created(view, location)
+        .version(version)
+        .mode(write.mode))
 }
 
 async fn update(
@@ -187,13 +200,18 @@ async fn update(
     write: Overwriting,
     JsonBody(body): JsonBody<TenantChange>,
 ) -> Result<Answer<TenantView>, Problem> {
-    let changes = TenantChanges { name: body.name, host: body.host };
+    let changes = TenantChanges {
+        name: body.name,
+        host: body.host,
+    };
     let tenant = at
         .plane
-        .update_tenant(&at.caller, at.tenant, write.expected, changes, write.mode)
+        .update_tenant(&at.caller, at.seen(&write), changes, write.mode)
         .await?;
     let version = tenant.version;
-    Ok(Answer::ok(TenantView::of(&at.plane, tenant)).version(version).mode(write.mode))
+    Ok(Answer::ok(TenantView::of(&at.plane, tenant))
+        .version(version)
+        .mode(write.mode))
 }
 
 async fn set_status(
@@ -203,8 +221,10 @@ async fn set_status(
 ) -> Result<Answer<TenantView>, Problem> {
     let tenant = at
         .plane
-        .set_tenant_status(&at.caller, at.tenant, write.expected, body.status, write.mode)
+        .set_tenant_status(&at.caller, at.seen(&write), body.status, write.mode)
         .await?;
     let version = tenant.version;
-    Ok(Answer::ok(TenantView::of(&at.plane, tenant)).version(version).mode(write.mode))
+    Ok(Answer::ok(TenantView::of(&at.plane, tenant))
+        .version(version)
+        .mode(write.mode))
 }

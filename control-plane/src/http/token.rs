@@ -47,11 +47,16 @@ pub(super) async fn authenticate(
 
 async fn caller_of(request: &ServiceRequest) -> Result<Caller, Problem> {
     let token = bearer(request).ok_or_else(Problem::unauthenticated)?;
-    let plane = request.app_data::<Data<ControlPlane>>().ok_or_else(Problem::unauthenticated)?;
+    let plane = request
+        .app_data::<Data<ControlPlane>>()
+        .ok_or_else(Problem::unauthenticated)?;
     let (keys, issuer) = (plane.platform_keys().await?, plane.platform_issuer().await?);
     let subject = subject_of(token, &keys, &issuer, plane.clock().now())?;
     let request_id = RequestId::of(request.request()).map(|id| id.to_string());
-    match plane.caller_for_subject(subject, Via::AdminApi, request_id.unwrap_or_default()).await {
+    match plane
+        .caller_for_subject(subject, Via::AdminApi, request_id.unwrap_or_default())
+        .await
+    {
         Ok(caller) => Ok(caller),
         Err(Refusal::NotFound { .. }) => Err(Problem::new(
             StatusCode::FORBIDDEN,
@@ -64,7 +69,11 @@ async fn caller_of(request: &ServiceRequest) -> Result<Caller, Problem> {
 }
 
 fn bearer(request: &ServiceRequest) -> Option<&str> {
-    let value = request.headers().get(header::AUTHORIZATION)?.to_str().ok()?;
+    let value = request
+        .headers()
+        .get(header::AUTHORIZATION)?
+        .to_str()
+        .ok()?;
     let (scheme, token) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
@@ -107,7 +116,10 @@ fn subject_of(
     if !claims.scope.split(' ').any(|scope| scope == ADMIN_SCOPE) {
         return Err(Problem::insufficient_scope());
     }
-    claims.sub.parse().map_err(|_| refuse("The token does not speak for a person."))
+    claims
+        .sub
+        .parse()
+        .map_err(|_| refuse("The token does not speak for a person."))
 }
 
 fn is_access_token(typ: &str) -> bool {
@@ -127,5 +139,7 @@ fn verify(token: &str, key: &PublicKey, issuer: &str) -> Option<Claims> {
     validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
     // The library reads the system's clock; `subject_of` compares with ours instead.
     validation.validate_exp = false;
-    decode(token, &decoding, &validation).ok().map(|data| data.claims)
+    decode(token, &decoding, &validation)
+        .ok()
+        .map(|data| data.claims)
 }

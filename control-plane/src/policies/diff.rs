@@ -35,8 +35,16 @@ pub struct Difference {
 
 /// What people call a member, and its unit.
 const NAMES: &[(&str, &str, &str)] = &[
-    ("delay_after_failures", "Failures before attempts are slowed", ""),
-    ("block_after_failures", "Failures before the password is blocked", ""),
+    (
+        "delay_after_failures",
+        "Failures before attempts are slowed",
+        "",
+    ),
+    (
+        "block_after_failures",
+        "Failures before the password is blocked",
+        "",
+    ),
     ("block_minutes", "Block lasts", "minutes"),
     ("min_length", "Shortest password", "characters"),
     ("refuse_common", "Refuse common passwords", ""),
@@ -46,9 +54,21 @@ const NAMES: &[(&str, &str, &str)] = &[
     ("code_seconds", "Authorization codes live", "seconds"),
     ("access_token_seconds", "Access tokens live", "seconds"),
     ("id_token_seconds", "ID tokens live", "seconds"),
-    ("refresh_idle_hours", "Refresh tokens end unused after", "hours"),
-    ("refresh_absolute_days", "Refresh tokens end in any case after", "days"),
-    ("refresh_grace_seconds", "A spent refresh token still answers for", "seconds"),
+    (
+        "refresh_idle_hours",
+        "Refresh tokens end unused after",
+        "hours",
+    ),
+    (
+        "refresh_absolute_days",
+        "Refresh tokens end in any case after",
+        "days",
+    ),
+    (
+        "refresh_grace_seconds",
+        "A spent refresh token still answers for",
+        "seconds",
+    ),
     ("mode", "Who may register", ""),
     ("ask_name", "Ask for a name", ""),
     ("verify_email", "Prove the address by mail first", ""),
@@ -87,7 +107,11 @@ fn difference(member: &str, before: Option<&Value>, after: Option<&Value>) -> Di
     );
     let named = NAMES.iter().find(|(name, ..)| *name == member);
     let (label, unit) = named.map_or((member, ""), |(_, label, unit)| (*label, *unit));
-    let unit = if unit.is_empty() { String::new() } else { format!(" {unit}") };
+    let unit = if unit.is_empty() {
+        String::new()
+    } else {
+        format!(" {unit}")
+    };
     Difference {
         words: format!("{label}: from {} to {}{unit}.", word(&before), word(&after)),
         member: member.to_owned(),
@@ -129,12 +153,23 @@ mod tests {
     fn only_what_differs_is_told_in_words() {
         let in_force = Policy::Password(PasswordPolicy::default());
         let published = PublishedPolicy::new(in_force.clone(), 2, DateTime::UNIX_EPOCH, "");
-        let wanted = PasswordPolicy { min_length: 20, ..Default::default() };
+        let wanted = PasswordPolicy {
+            min_length: 20,
+            ..Default::default()
+        };
         let diff = PolicyDiff::between(&published, &draft(Policy::Password(wanted)));
-        let words: Vec<_> = diff.differences.iter().map(|one| one.words.as_str()).collect();
+        let words: Vec<_> = diff
+            .differences
+            .iter()
+            .map(|one| one.words.as_str())
+            .collect();
         assert_eq!(words, ["Shortest password: from 15 to 20 characters."]);
         assert!(diff.base_moved);
-        assert!(PolicyDiff::between(&published, &draft(in_force)).differences.is_empty());
+        assert!(
+            PolicyDiff::between(&published, &draft(in_force))
+                .differences
+                .is_empty()
+        );
     }
 
     #[test]

@@ -89,7 +89,10 @@ impl Hub {
     /// The nodes of a region that are connected now.
     pub(crate) fn connected(&self, region: &Region) -> BTreeSet<NodeId> {
         let state = self.state();
-        let here = state.lanes.iter().filter(|(_, lane)| lane.region == *region);
+        let here = state
+            .lanes
+            .iter()
+            .filter(|(_, lane)| lane.region == *region);
         here.map(|(node, _)| *node).collect()
     }
 
@@ -102,7 +105,11 @@ impl Hub {
         command: Command,
     ) -> Result<CommandOutcome, Refusal> {
         let unavailable = |detail: String| Refusal::Unavailable { detail };
-        let text = frame(&Down::Command { id, tenant, command });
+        let text = frame(&Down::Command {
+            id,
+            tenant,
+            command,
+        });
         let (answer, outcome) = oneshot::channel();
         {
             let mut state = self.state();
@@ -112,7 +119,9 @@ impl Hub {
                 .filter(|lane| lane.region == *region)
                 .any(|lane| lane.commands.send(text.clone()).is_ok());
             if !sent {
-                return Err(unavailable(format!("No node of the region {region} is connected.")));
+                return Err(unavailable(format!(
+                    "No node of the region {region} is connected."
+                )));
             }
             state.pending.insert(id, answer);
         }
@@ -154,7 +163,11 @@ impl Hub {
     /// Ends a session, unless a newer one took its place.
     pub(super) fn leave(&self, node: NodeId, session: u64) {
         let mut state = self.state();
-        if state.lanes.get(&node).is_some_and(|lane| lane.session == session) {
+        if state
+            .lanes
+            .get(&node)
+            .is_some_and(|lane| lane.session == session)
+        {
             state.lanes.remove(&node);
         }
     }

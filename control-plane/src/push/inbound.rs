@@ -74,7 +74,9 @@ impl Inbound {
                 let node = tx.find_node(self.node).await?;
                 let at_home = matches!((&found, &node), (Some(tenant), Some(node)) if tenant.region == node.region);
                 if !at_home {
-                    return Err(Ended::Protocol("it reported keys of a tenant of another region"));
+                    return Err(Ended::Protocol(
+                        "it reported keys of a tenant of another region",
+                    ));
                 }
                 tx.replace_tenant_keys(tenant, &keys).await?;
                 Ok(tx.commit().await?)
@@ -85,7 +87,8 @@ impl Inbound {
             }
             Up::Pong { .. } => {
                 let tx = self.control_plane.store().begin().await?;
-                tx.touch_node(self.node, self.control_plane.clock().now()).await?;
+                tx.touch_node(self.node, self.control_plane.clock().now())
+                    .await?;
                 tx.commit().await?;
                 self.tell(Todo::Alive);
                 Ok(())
@@ -127,7 +130,11 @@ impl Inbound {
         if let Outcome::Rejected { reason } = outcome {
             tracing::error!(node = %self.node, %tenant, version, reason, "a node refused a release");
             let missing = reason.contains("missing") && self.resent.insert((tenant, version));
-            self.tell(if missing { Todo::SendAll(tenant) } else { Todo::Distrust(tenant) });
+            self.tell(if missing {
+                Todo::SendAll(tenant)
+            } else {
+                Todo::Distrust(tenant)
+            });
         }
         Ok(())
     }

@@ -20,7 +20,10 @@ use super::{
     inbound::Todo,
     session::{Ended, Greeting},
 };
-use crate::{ControlPlane, Refusal, store::{StoredRelease, Tx}};
+use crate::{
+    ControlPlane, Refusal,
+    store::{StoredRelease, Tx},
+};
 
 /// How often a node is asked whether it is there.
 const PING_EVERY: Duration = Duration::from_secs(15);
@@ -191,7 +194,11 @@ impl Outbound {
 
     /// Sends a release with what the node lacks of it.
     async fn bring_up(&mut self, tx: &Tx, release: StoredRelease) -> Result<(), Ended> {
-        let told = self.told.get(&release.tenant).filter(|told| told.relied_on).cloned();
+        let told = self
+            .told
+            .get(&release.tenant)
+            .filter(|told| told.relied_on)
+            .cloned();
         let base = match told {
             Some(told) => tx
                 .find_release(release.tenant, told.version)

@@ -10,7 +10,10 @@ use contract::{
 use tokio::sync::mpsc;
 
 use super::{inbound::Inbound, outbound::Outbound};
-use crate::{ControlPlane, Refusal, nodes::{Holding, Node}};
+use crate::{
+    ControlPlane, Refusal,
+    nodes::{Holding, Node},
+};
 
 /// Longest wait for a node's greeting.
 const GREETING_LIMIT: Duration = Duration::from_secs(10);
@@ -138,7 +141,11 @@ async fn register(control_plane: &ControlPlane, greeting: &Greeting) -> Result<(
     };
     tx.put_node(&node).await?;
     for known in tx.list_holdings_of_node(greeting.node).await? {
-        if !greeting.holds.iter().any(|held| held.tenant == known.tenant) {
+        if !greeting
+            .holds
+            .iter()
+            .any(|held| held.tenant == known.tenant)
+        {
             let gone = Holding {
                 applied_version: 0,
                 at,

@@ -79,10 +79,15 @@ impl ControlPlane {
             .into_values()
             .map(|body| (ContentHash::of(body.as_bytes()), body))
             .collect();
-        Release::assemble(manifest.clone(), |hash| bodies.get(hash).map(String::as_str))
-            .map_err(|error| {
-                Refusal::conflict("release_refused", format!("Nodes would refuse the result: {error}."))
-            })?;
+        Release::assemble(manifest.clone(), |hash| {
+            bodies.get(hash).map(String::as_str)
+        })
+        .map_err(|error| {
+            Refusal::conflict(
+                "release_refused",
+                format!("Nodes would refuse the result: {error}."),
+            )
+        })?;
         let stored = StoredRelease {
             tenant: tenant.id,
             version: manifest.version,
@@ -125,7 +130,10 @@ impl ControlPlane {
         })
     }
 
-    fn sections_of(&self, release: Option<&StoredRelease>) -> Result<BTreeSet<ContentHash>, Refusal> {
+    fn sections_of(
+        &self,
+        release: Option<&StoredRelease>,
+    ) -> Result<BTreeSet<ContentHash>, Refusal> {
         let Some(release) = release else {
             return Ok(BTreeSet::new());
         };

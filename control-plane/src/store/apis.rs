@@ -61,7 +61,9 @@ impl Tx {
         tenant: TenantId,
         record: &ApiRecord,
     ) -> Result<(), StoreError> {
-        row::Entity::update(to_row(tenant, record)).exec(&self.db).await?;
+        row::Entity::update(to_row(tenant, record))
+            .exec(&self.db)
+            .await?;
         Ok(())
     }
 
@@ -130,9 +132,17 @@ impl Tx {
     }
 
     /// Every API of the tenant: what a release carries.
-    pub(crate) async fn list_released_apis(&self, tenant: TenantId) -> Result<Vec<Api>, StoreError> {
-        let rows = of_tenant(tenant).order_by_asc(row::Column::Id).all(&self.db).await?;
-        rows.into_iter().map(|row| from_row(row).map(|record| record.api)).collect()
+    pub(crate) async fn list_released_apis(
+        &self,
+        tenant: TenantId,
+    ) -> Result<Vec<Api>, StoreError> {
+        let rows = of_tenant(tenant)
+            .order_by_asc(row::Column::Id)
+            .all(&self.db)
+            .await?;
+        rows.into_iter()
+            .map(|row| from_row(row).map(|record| record.api))
+            .collect()
     }
 }
 

@@ -90,7 +90,9 @@ impl Tx {
         tenant: TenantId,
         record: &ApplicationRecord,
     ) -> Result<(), StoreError> {
-        row::Entity::update(to_row(tenant, record)).exec(&self.db).await?;
+        row::Entity::update(to_row(tenant, record))
+            .exec(&self.db)
+            .await?;
         Ok(())
     }
 
@@ -157,7 +159,10 @@ impl Tx {
         &self,
         tenant: TenantId,
     ) -> Result<Vec<Application>, StoreError> {
-        let rows = of_tenant(tenant).order_by_asc(row::Column::Id).all(&self.db).await?;
+        let rows = of_tenant(tenant)
+            .order_by_asc(row::Column::Id)
+            .all(&self.db)
+            .await?;
         let secrets = secrets_of(tenant).all(&self.db).await?;
         let mut hashes: BTreeMap<String, Vec<SecretHash>> = BTreeMap::new();
         for row in secrets {
@@ -242,7 +247,9 @@ impl Tx {
             .await?;
         rows.into_iter()
             .map(|row| {
-                let own = secrets.iter().filter(|secret| secret.application_id == row.id);
+                let own = secrets
+                    .iter()
+                    .filter(|secret| secret.application_id == row.id);
                 let secrets = own.map(to_secret).collect::<Result<_, _>>()?;
                 Ok(ApplicationRecord {
                     application: codec::from_json(TABLE, &row.document)?,
@@ -276,7 +283,10 @@ fn to_secret(row: &secret::Model) -> Result<SecretRecord, StoreError> {
 }
 
 fn to_row(tenant: TenantId, record: &ApplicationRecord) -> row::ActiveModel {
-    debug_assert!(record.application.secrets.is_empty(), "hashes have rows of their own");
+    debug_assert!(
+        record.application.secrets.is_empty(),
+        "hashes have rows of their own"
+    );
     row::ActiveModel {
         tenant_id: Set(tenant.to_string()),
         id: Set(record.application.id.to_string()),

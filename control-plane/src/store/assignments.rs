@@ -4,7 +4,10 @@ use contract::ids::{AssignmentId, OperatorId};
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 
 use super::{StoreError, Tx, codec};
-use crate::{assignments::{Assignment, Member}, caller::Scope};
+use crate::{
+    assignments::{Assignment, Member},
+    caller::Scope,
+};
 
 mod row {
     use chrono::{DateTime, Utc};
@@ -33,7 +36,10 @@ const PLATFORM: &str = "platform";
 
 impl Tx {
     /// Gives a role.
-    pub(crate) async fn insert_assignment(&self, assignment: &Assignment) -> Result<(), StoreError> {
+    pub(crate) async fn insert_assignment(
+        &self,
+        assignment: &Assignment,
+    ) -> Result<(), StoreError> {
         let row = row::ActiveModel {
             id: Set(assignment.id.to_string()),
             operator_id: Set(assignment.operator.to_string()),
@@ -42,13 +48,17 @@ impl Tx {
             created_at: Set(assignment.created_at),
             created_by: Set(assignment.created_by.clone()),
         };
-        row::Entity::insert(row).exec_without_returning(&self.db).await?;
+        row::Entity::insert(row)
+            .exec_without_returning(&self.db)
+            .await?;
         Ok(())
     }
 
     /// Takes a role.
     pub(crate) async fn delete_assignment(&self, id: AssignmentId) -> Result<(), StoreError> {
-        row::Entity::delete_by_id(id.to_string()).exec(&self.db).await?;
+        row::Entity::delete_by_id(id.to_string())
+            .exec(&self.db)
+            .await?;
         Ok(())
     }
 
@@ -95,7 +105,12 @@ impl Tx {
                 operator,
             })
             .collect();
-        members.sort_by(|a, b| a.operator.name.cmp(&b.operator.name).then(a.operator.id.cmp(&b.operator.id)));
+        members.sort_by(|a, b| {
+            a.operator
+                .name
+                .cmp(&b.operator.name)
+                .then(a.operator.id.cmp(&b.operator.id))
+        });
         Ok(members)
     }
 }

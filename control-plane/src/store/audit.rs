@@ -67,7 +67,9 @@ impl Tx {
             previous_hash: Set(event.previous.to_string()),
             hash: Set(record.hash.to_string()),
         };
-        row::Entity::insert(row).exec_without_returning(&self.db).await?;
+        row::Entity::insert(row)
+            .exec_without_returning(&self.db)
+            .await?;
         Ok(())
     }
 
@@ -132,7 +134,10 @@ impl Tx {
 }
 
 fn searched(event: &AuditEvent) -> String {
-    let label = event.object.as_ref().map_or("", |object| object.label.as_str());
+    let label = event
+        .object
+        .as_ref()
+        .map_or("", |object| object.label.as_str());
     format!("{} {} {label}", event.sentence, event.actor.name).to_lowercase()
 }
 

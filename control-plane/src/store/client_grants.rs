@@ -5,7 +5,8 @@ use contract::{
     ids::{ApiId, ApplicationId, ClientGrantId, TenantId},
 };
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+    ActiveValue::Set, ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
+    QuerySelect,
 };
 
 use super::{StoreError, Tx, codec};
@@ -60,7 +61,9 @@ impl Tx {
         tenant: TenantId,
         record: &ClientGrantRecord,
     ) -> Result<(), StoreError> {
-        row::Entity::update(to_row(tenant, record)).exec(&self.db).await?;
+        row::Entity::update(to_row(tenant, record))
+            .exec(&self.db)
+            .await?;
         Ok(())
     }
 
@@ -135,9 +138,15 @@ impl Tx {
         api: ApiId,
     ) -> Result<Vec<ClientGrant>, StoreError> {
         grants(
-            matching(tenant, ClientGrantFilter { api: Some(api), application: None })
-                .all(&self.db)
-                .await?,
+            matching(
+                tenant,
+                ClientGrantFilter {
+                    api: Some(api),
+                    application: None,
+                },
+            )
+            .all(&self.db)
+            .await?,
         )
     }
 
@@ -163,7 +172,9 @@ fn matching(tenant: TenantId, filter: ClientGrantFilter) -> sea_orm::Select<row:
 }
 
 fn grants(rows: Vec<row::Model>) -> Result<Vec<ClientGrant>, StoreError> {
-    rows.into_iter().map(|row| from_row(row).map(|record| record.grant)).collect()
+    rows.into_iter()
+        .map(|row| from_row(row).map(|record| record.grant))
+        .collect()
 }
 
 fn to_row(tenant: TenantId, record: &ClientGrantRecord) -> row::ActiveModel {

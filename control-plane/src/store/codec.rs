@@ -12,10 +12,11 @@ where
     T: FromStr,
     T::Err: Display,
 {
-    text.parse().map_err(|error: T::Err| StoreError::Unreadable {
-        table,
-        reason: error.to_string(),
-    })
+    text.parse()
+        .map_err(|error: T::Err| StoreError::Unreadable {
+            table,
+            reason: error.to_string(),
+        })
 }
 
 /// Parses a JSON column.

@@ -42,7 +42,9 @@ impl Store {
             place: place.clone(),
             source,
         };
-        let db = Database::connect(options(url)?).await.map_err(unreachable)?;
+        let db = Database::connect(options(url)?)
+            .await
+            .map_err(unreachable)?;
         Migrator::up(&db, None)
             .await
             .map_err(|source| ConnectError::Migration {
@@ -66,7 +68,10 @@ fn options(url: &str) -> Result<ConnectOptions, ConnectError> {
         // A database in memory lives in its one connection and dies with it.
         .max_connections(if url.contains(":memory:") { 1 } else { 10 });
     if url.contains(":memory:") {
-        options.min_connections(1).idle_timeout(None).max_lifetime(None);
+        options
+            .min_connections(1)
+            .idle_timeout(None)
+            .max_lifetime(None);
     }
     if sqlite {
         options.map_sqlx_sqlite_opts(|sqlite| {
@@ -103,8 +108,14 @@ mod tests {
     #[test]
     fn places_carry_no_credentials() {
         for (url, place) in [
-            ("postgres://bob:geheim@db:5432/control?sslmode=require", "postgres://db:5432/control"),
-            ("sqlite:///var/lib/control.db?mode=rwc", "sqlite:///var/lib/control.db"),
+            (
+                "postgres://bob:geheim@db:5432/control?sslmode=require",
+                "postgres://db:5432/control",
+            ),
+            (
+                "sqlite:///var/lib/control.db?mode=rwc",
+                "sqlite:///var/lib/control.db",
+            ),
         ] {
             assert_eq!(without_credentials(url), place);
         }
@@ -112,10 +123,20 @@ mod tests {
 
     #[tokio::test]
     async fn a_wrong_address_is_one_precise_line() {
-        let error = Store::open("mysql://x").await.err().expect("refused").to_string();
+        let error = Store::open("mysql://x")
+            .await
+            .err()
+            .expect("refused")
+            .to_string();
         assert!(error.contains("sqlite://"), "{error}");
-        let error = Store::open("sqlite:///nonexistent-dir/x.db?mode=rwc").await.err().expect("refused");
+        let error = Store::open("sqlite:///nonexistent-dir/x.db?mode=rwc")
+            .await
+            .err()
+            .expect("refused");
         assert!(!error.to_string().contains('\n'));
-        assert!(matches!(error, ConnectError::Unreachable { .. }), "{error:?}");
+        assert!(
+            matches!(error, ConnectError::Unreachable { .. }),
+            "{error:?}"
+        );
     }
 }

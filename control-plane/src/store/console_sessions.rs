@@ -157,7 +157,9 @@ impl Tx {
         &self,
         token_sha256: &str,
     ) -> Result<(), StoreError> {
-        session::Entity::delete_by_id(token_sha256).exec(&self.db).await?;
+        session::Entity::delete_by_id(token_sha256)
+            .exec(&self.db)
+            .await?;
         stash::Entity::delete_many()
             .filter(stash::Column::TokenSha256.eq(token_sha256))
             .exec(&self.db)
@@ -274,16 +276,22 @@ impl Tx {
         &self,
         state_sha256: &str,
     ) -> Result<Option<AttemptRow>, StoreError> {
-        let row = attempt::Entity::find_by_id(state_sha256).one(&self.db).await?;
-        let deleted = attempt::Entity::delete_by_id(state_sha256).exec(&self.db).await?;
-        Ok(row.filter(|_| deleted.rows_affected == 1).map(|row| AttemptRow {
-            state_sha256: row.state_sha256,
-            browser_sha256: row.browser_sha256,
-            nonce: row.nonce,
-            pkce_verifier: row.pkce_verifier,
-            return_to: row.return_to,
-            expires_at: row.expires_at,
-        }))
+        let row = attempt::Entity::find_by_id(state_sha256)
+            .one(&self.db)
+            .await?;
+        let deleted = attempt::Entity::delete_by_id(state_sha256)
+            .exec(&self.db)
+            .await?;
+        Ok(row
+            .filter(|_| deleted.rows_affected == 1)
+            .map(|row| AttemptRow {
+                state_sha256: row.state_sha256,
+                browser_sha256: row.browser_sha256,
+                nonce: row.nonce,
+                pkce_verifier: row.pkce_verifier,
+                return_to: row.return_to,
+                expires_at: row.expires_at,
+            }))
     }
 
     /// Finds an operator's preferences.

@@ -102,7 +102,9 @@ impl Tx {
 
     /// Finds a node.
     pub(crate) async fn find_node(&self, node: NodeId) -> Result<Option<Node>, StoreError> {
-        let found = row::Entity::find_by_id(node.to_string()).one(&self.db).await?;
+        let found = row::Entity::find_by_id(node.to_string())
+            .one(&self.db)
+            .await?;
         found.map(from_row).transpose()
     }
 

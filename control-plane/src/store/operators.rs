@@ -43,13 +43,20 @@ impl Tx {
             kind: Set(operator.kind.as_str().to_owned()),
             created_at: Set(operator.created_at),
         };
-        row::Entity::insert(row).exec_without_returning(&self.db).await?;
+        row::Entity::insert(row)
+            .exec_without_returning(&self.db)
+            .await?;
         Ok(())
     }
 
     /// Finds an operator.
-    pub(crate) async fn find_operator(&self, id: OperatorId) -> Result<Option<Operator>, StoreError> {
-        let found = row::Entity::find_by_id(id.to_string()).one(&self.db).await?;
+    pub(crate) async fn find_operator(
+        &self,
+        id: OperatorId,
+    ) -> Result<Option<Operator>, StoreError> {
+        let found = row::Entity::find_by_id(id.to_string())
+            .one(&self.db)
+            .await?;
         found.map(from_row).transpose()
     }
 

@@ -79,7 +79,9 @@ impl Tx {
             published_at: Set(policy.published_at),
             published_by: Set(policy.published_by.clone()),
         };
-        row::Entity::insert(row).exec_without_returning(&self.db).await?;
+        row::Entity::insert(row)
+            .exec_without_returning(&self.db)
+            .await?;
         Ok(())
     }
 

@@ -103,7 +103,9 @@ impl Tx {
             content: Set(release.content.clone()),
             issued_at: Set(release.issued_at),
         };
-        row::Entity::insert(row).exec_without_returning(&self.db).await?;
+        row::Entity::insert(row)
+            .exec_without_returning(&self.db)
+            .await?;
         self.point_tenant_at_release(release.tenant, release.version, &release.manifest_hash)
             .await
     }

@@ -48,7 +48,9 @@ impl Tx {
                 jwk: Set(codec::to_json(&key.jwk)),
                 created_at: Set(key.created_at),
             };
-            row::Entity::insert(row).exec_without_returning(&self.db).await?;
+            row::Entity::insert(row)
+                .exec_without_returning(&self.db)
+                .await?;
         }
         Ok(())
     }

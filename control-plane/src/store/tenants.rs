@@ -8,7 +8,10 @@ use contract::{
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use super::{StoreError, Tx, codec, search::folded};
-use crate::{page::{Page, PageRequest}, tenants::Tenant};
+use crate::{
+    page::{Page, PageRequest},
+    tenants::Tenant,
+};
 
 mod row {
     use chrono::{DateTime, Utc};
@@ -76,7 +79,11 @@ impl Tx {
 
     /// Finds a tenant.
     pub(crate) async fn find_tenant(&self, tenant: TenantId) -> Result<Option<Tenant>, StoreError> {
-        from_rows(row::Entity::find_by_id(tenant.to_string()).one(&self.db).await?)
+        from_rows(
+            row::Entity::find_by_id(tenant.to_string())
+                .one(&self.db)
+                .await?,
+        )
     }
 
     /// Finds a tenant and keeps every other writer away from it until the transaction ends, so that its
@@ -87,13 +94,19 @@ impl Tx {
     }
 
     /// Finds a tenant by its short name.
-    pub(crate) async fn find_tenant_by_slug(&self, slug: &Slug) -> Result<Option<Tenant>, StoreError> {
+    pub(crate) async fn find_tenant_by_slug(
+        &self,
+        slug: &Slug,
+    ) -> Result<Option<Tenant>, StoreError> {
         let query = row::Entity::find().filter(row::Column::Slug.eq(slug.as_str()));
         from_rows(query.one(&self.db).await?)
     }
 
     /// Finds a tenant by its host.
-    pub(crate) async fn find_tenant_by_host(&self, host: &Host) -> Result<Option<Tenant>, StoreError> {
+    pub(crate) async fn find_tenant_by_host(
+        &self,
+        host: &Host,
+    ) -> Result<Option<Tenant>, StoreError> {
         let query = row::Entity::find().filter(row::Column::Host.eq(host.as_str()));
         from_rows(query.one(&self.db).await?)
     }
@@ -139,7 +152,11 @@ impl Tx {
     ) -> Result<Vec<(TenantId, u64, ContentHash)>, StoreError> {
         let rows: Vec<(String, i64, Option<String>)> = row::Entity::find()
             .select_only()
-            .columns([row::Column::Id, row::Column::ReleaseVersion, row::Column::ManifestHash])
+            .columns([
+                row::Column::Id,
+                row::Column::ReleaseVersion,
+                row::Column::ManifestHash,
+            ])
             .filter(row::Column::Region.eq(region.as_str()))
             .order_by_asc(row::Column::Id)
             .into_tuple()
@@ -192,7 +209,11 @@ fn from_row(row: row::Model) -> Result<Tenant, StoreError> {
         name: codec::parse(TABLE, &row.name)?,
         environment: codec::parse(TABLE, &row.environment)?,
         region: codec::parse(TABLE, &row.region)?,
-        host: row.host.as_deref().map(|host| codec::parse(TABLE, host)).transpose()?,
+        host: row
+            .host
+            .as_deref()
+            .map(|host| codec::parse(TABLE, host))
+            .transpose()?,
         status: match row.status.as_str() {
             "active" => TenantStatus::Active,
             "suspended" => TenantStatus::Suspended,

@@ -3,6 +3,11 @@
 //! Runs on a fresh SQLite file per test, or on a fresh PostgreSQL database per test if
 //! `BAILIWICK_TEST_POSTGRES_URL` names a server: the same tests, the same expectations.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test stops where the story stops making sense"
+)]
+
 mod harness;
 
 mod audit;

@@ -1,6 +1,9 @@
 //! Operators and roles: nobody gives what they lack, and the last owner stays (R-ADM-02).
 
-use contract::{permission::Permission, role::{Party, Role}};
+use contract::{
+    permission::Permission,
+    role::{Party, Role},
+};
 use control_plane::{HeldRole, Mode, Refusal, Scope, Via, operators::Invitation, refusal::Why};
 
 use crate::harness::{World, code, invitee, nobody};
@@ -11,26 +14,68 @@ async fn people_are_invited_once_and_given_roles_often() {
     let acme = world.tenant("acme").await;
     let owner = world.member(&acme, Role::TenantOwner).await;
     let scope = Scope::Tenant(acme.id);
-    let developer = HeldRole { role: Role::ApplicationDeveloper, scope };
-    let early = world.cp.invite_operator(&owner, developer, invitee("Bob"), Mode::Commit).await;
+    let developer = HeldRole {
+        role: Role::ApplicationDeveloper,
+        scope,
+    };
+    let early = world
+        .cp
+        .invite_operator(&owner, developer, invitee("Bob"), Mode::Commit)
+        .await;
     assert_eq!(code(early), "unavailable");
     let _node = world.node().await;
-    let tried = world.cp.invite_operator(&owner, developer, invitee("Bob"), Mode::DryRun).await.unwrap();
+    let tried = world
+        .cp
+        .invite_operator(&owner, developer, invitee("Bob"), Mode::DryRun)
+        .await
+        .unwrap();
     assert_eq!(tried.invitation, Invitation::Tried);
-    let bob = world.cp.invite_operator(&owner, developer, invitee("Bob"), Mode::Commit).await.unwrap();
-    assert_eq!((bob.invitation, bob.operator.party), (Invitation::Sent, Party::Customer));
-    let again = world.cp.invite_operator(&owner, developer, invitee("BOB"), Mode::Commit).await;
+    let bob = world
+        .cp
+        .invite_operator(&owner, developer, invitee("Bob"), Mode::Commit)
+        .await
+        .unwrap();
+    assert_eq!(
+        (bob.invitation, bob.operator.party),
+        (Invitation::Sent, Party::Customer)
+    );
+    let again = world
+        .cp
+        .invite_operator(&owner, developer, invitee("BOB"), Mode::Commit)
+        .await;
     assert_eq!(code(again), "role_held");
-    let auditor = HeldRole { role: Role::TenantAuditor, scope };
-    let more = world.cp.assign_role(&owner, auditor, bob.operator.id, Mode::Commit).await.unwrap();
-    let caller = world.cp.caller_for_subject(bob.operator.subject, Via::Console, "req_1").await.unwrap();
+    let auditor = HeldRole {
+        role: Role::TenantAuditor,
+        scope,
+    };
+    let more = world
+        .cp
+        .assign_role(&owner, auditor, bob.operator.id, Mode::Commit)
+        .await
+        .unwrap();
+    let caller = world
+        .cp
+        .caller_for_subject(bob.operator.subject, Via::Console, "req_1")
+        .await
+        .unwrap();
     assert_eq!(caller.roles().len(), 2);
-    world.cp.remove_role(&owner, scope, more.id, Mode::Commit).await.unwrap();
-    let resent = world.cp.resend_invitation(&owner, scope, bob.operator.id).await.unwrap();
+    world
+        .cp
+        .remove_role(&owner, scope, more.id, Mode::Commit)
+        .await
+        .unwrap();
+    let resent = world
+        .cp
+        .resend_invitation(&owner, scope, bob.operator.id)
+        .await
+        .unwrap();
     assert_eq!(resent, Invitation::Sent);
     let members = world.cp.list_members(&owner, scope).await.unwrap();
     assert_eq!(members.len(), 2);
-    let stranger = world.cp.assign_role(&owner, auditor, nobody(), Mode::Commit).await;
+    let stranger = world
+        .cp
+        .assign_role(&owner, auditor, nobody(), Mode::Commit)
+        .await;
     assert_eq!(code(stranger), "not found: operator");
 }
 
@@ -41,15 +86,36 @@ async fn the_last_owner_stays() {
     let owner = world.member(&acme, Role::TenantOwner).await;
     // Whoever may read the data directory is no owner that a tenant could rely on.
     let scope = Scope::Tenant(acme.id);
-    world.cp.local_operator(Role::TenantOwner, scope).await.unwrap();
+    world
+        .cp
+        .local_operator(Role::TenantOwner, scope)
+        .await
+        .unwrap();
     let members = world.cp.list_members(&owner, scope).await.unwrap();
-    let own = members.iter().find(|member| member.operator.id == owner.operator()).unwrap();
-    let removal = world.cp.remove_role(&owner, scope, own.roles[0].id, Mode::Commit).await;
+    let own = members
+        .iter()
+        .find(|member| member.operator.id == owner.operator())
+        .unwrap();
+    let removal = world
+        .cp
+        .remove_role(&owner, scope, own.roles[0].id, Mode::Commit)
+        .await;
     assert_eq!(code(removal), "last_owner");
     world.member(&acme, Role::TenantOwner).await;
-    world.cp.remove_role(&owner, scope, own.roles[0].id, Mode::Commit).await.unwrap();
-    let now = world.cp.caller_for_subject(owner.subject(), Via::Console, "req_2").await.unwrap();
-    assert_eq!(code(world.cp.get_tenant(&now, acme.id).await), "not found: tenant");
+    world
+        .cp
+        .remove_role(&owner, scope, own.roles[0].id, Mode::Commit)
+        .await
+        .unwrap();
+    let now = world
+        .cp
+        .caller_for_subject(owner.subject(), Via::Console, "req_2")
+        .await
+        .unwrap();
+    assert_eq!(
+        code(world.cp.get_tenant(&now, acme.id).await),
+        "not found: tenant"
+    );
 }
 
 #[tokio::test]
@@ -57,20 +123,48 @@ async fn nobody_gives_what_they_lack_r_adm_02() {
     let world = World::new().await;
     let acme = world.tenant("acme").await;
     let owner = world.member(&acme, Role::TenantOwner).await;
-    let vendor_role = HeldRole { role: Role::PlatformOwner, scope: Scope::Platform };
-    let up = world.cp.invite_operator(&owner, vendor_role, invitee("Eve"), Mode::Commit).await;
+    let vendor_role = HeldRole {
+        role: Role::PlatformOwner,
+        scope: Scope::Platform,
+    };
+    let up = world
+        .cp
+        .invite_operator(&owner, vendor_role, invitee("Eve"), Mode::Commit)
+        .await;
     assert_eq!(code(up), "missing_permission");
-    let mixed = HeldRole { role: Role::PlatformOwner, scope: Scope::Tenant(acme.id) };
-    assert_eq!(code(world.cp.invite_operator(&owner, mixed, invitee("Eve"), Mode::Commit).await), "invalid: role");
+    let mixed = HeldRole {
+        role: Role::PlatformOwner,
+        scope: Scope::Tenant(acme.id),
+    };
+    assert_eq!(
+        code(
+            world
+                .cp
+                .invite_operator(&owner, mixed, invitee("Eve"), Mode::Commit)
+                .await
+        ),
+        "invalid: role"
+    );
     let security = world.member(&acme, Role::SecurityAdmin).await;
-    let owning = HeldRole { role: Role::TenantOwner, scope: Scope::Tenant(acme.id) };
-    let by_admin = world.cp.assign_role(&security, owning, security.operator(), Mode::Commit).await;
-    let Err(Refusal::Forbidden(denial)) = by_admin else { panic!("not refused") };
+    let owning = HeldRole {
+        role: Role::TenantOwner,
+        scope: Scope::Tenant(acme.id),
+    };
+    let by_admin = world
+        .cp
+        .assign_role(&security, owning, security.operator(), Mode::Commit)
+        .await;
+    let Err(Refusal::Forbidden(denial)) = by_admin else {
+        panic!("not refused")
+    };
     assert_eq!(denial.permission, Permission::RolesManage);
     assert!(matches!(denial.why, Why::MissingPermission { .. }));
     // The vendor's owner holds every permission, but the matrix keeps the vendor out of access.
     let staff = world.staff(Role::PlatformOwner).await;
-    let by_vendor = world.cp.assign_role(&staff, owning, security.operator(), Mode::Commit).await;
+    let by_vendor = world
+        .cp
+        .assign_role(&staff, owning, security.operator(), Mode::Commit)
+        .await;
     assert_eq!(code(by_vendor), "duty: access.operators");
 }
 
@@ -79,23 +173,56 @@ async fn parties_are_not_mixed() {
     let world = World::new().await;
     let _node = world.node().await;
     let acme = world.tenant("acme").await;
-    let (owner, staff) = (world.member(&acme, Role::TenantOwner).await, world.staff(Role::PlatformOwner).await);
-    let support = HeldRole { role: Role::SupportEngineer, scope: Scope::Platform };
-    world.cp.invite_operator(&staff, support, invitee("Sam"), Mode::Commit).await.unwrap();
-    let role = HeldRole { role: Role::UserSupport, scope: Scope::Tenant(acme.id) };
-    let crossed = world.cp.invite_operator(&owner, role, invitee("Sam"), Mode::Commit).await;
+    let (owner, staff) = (
+        world.member(&acme, Role::TenantOwner).await,
+        world.staff(Role::PlatformOwner).await,
+    );
+    let support = HeldRole {
+        role: Role::SupportEngineer,
+        scope: Scope::Platform,
+    };
+    world
+        .cp
+        .invite_operator(&staff, support, invitee("Sam"), Mode::Commit)
+        .await
+        .unwrap();
+    let role = HeldRole {
+        role: Role::UserSupport,
+        scope: Scope::Tenant(acme.id),
+    };
+    let crossed = world
+        .cp
+        .invite_operator(&owner, role, invitee("Sam"), Mode::Commit)
+        .await;
     assert_eq!(code(crossed), "other_party");
 }
 
 #[tokio::test]
 async fn a_reader_of_the_data_directory_is_recognised_behind_every_door() {
     let world = World::new().await;
-    let first = world.cp.local_operator(Role::PlatformAuditor, Scope::Platform).await.unwrap();
-    let second = world.cp.local_operator(Role::PlatformAuditor, Scope::Platform).await.unwrap();
+    let first = world
+        .cp
+        .local_operator(Role::PlatformAuditor, Scope::Platform)
+        .await
+        .unwrap();
+    let second = world
+        .cp
+        .local_operator(Role::PlatformAuditor, Scope::Platform)
+        .await
+        .unwrap();
     assert_eq!(first.id, second.id);
-    let caller = world.cp.caller_for_subject(first.subject, Via::AdminApi, "req_3").await.unwrap();
+    let caller = world
+        .cp
+        .caller_for_subject(first.subject, Via::AdminApi, "req_3")
+        .await
+        .unwrap();
     assert_eq!(caller.via(), Via::DataDir);
     let platform = world.cp.ensure_platform_tenant().await.unwrap();
     let uses = world.audit(platform.id).await;
-    assert_eq!(uses.iter().filter(|one| one.event.action == "operators.local_access").count(), 2);
+    assert_eq!(
+        uses.iter()
+            .filter(|one| one.event.action == "operators.local_access")
+            .count(),
+        2
+    );
 }

@@ -1,12 +1,18 @@
 //! Policies: what was looked at is what becomes true.
 
-use contract::{policies::{PasswordPolicy, Policy, PolicyKind}, role::Role};
+use contract::{
+    policies::{PasswordPolicy, Policy, PolicyKind},
+    role::Role,
+};
 use control_plane::{At, Mode, PageRequest, policies::PublishRequest};
 
 use crate::harness::{World, code};
 
 fn password(min_length: u32) -> Policy {
-    Policy::Password(PasswordPolicy { min_length, ..PasswordPolicy::default() })
+    Policy::Password(PasswordPolicy {
+        min_length,
+        ..PasswordPolicy::default()
+    })
 }
 
 #[tokio::test]
@@ -14,22 +20,61 @@ async fn draft_compare_publish() {
     let world = World::new().await;
     let acme = world.tenant("acme").await;
     let admin = world.member(&acme, Role::SecurityAdmin).await;
-    let at = At { tenant: acme.id, expected: Some(0) };
-    let draft = world.cp.save_policy_draft(&admin, at, password(20), Mode::Commit).await.unwrap();
+    let at = At {
+        tenant: acme.id,
+        expected: Some(0),
+    };
+    let draft = world
+        .cp
+        .save_policy_draft(&admin, at, password(20), Mode::Commit)
+        .await
+        .unwrap();
     assert_eq!((draft.version, draft.base_version), (1, 1));
-    let blind = world.cp.save_policy_draft(&admin, at, password(21), Mode::Commit).await;
+    let blind = world
+        .cp
+        .save_policy_draft(&admin, at, password(21), Mode::Commit)
+        .await;
     assert_eq!(code(blind), "stale: 1");
-    let diff = world.cp.diff_policy(&admin, acme.id, PolicyKind::Password).await.unwrap();
-    assert_eq!(diff.differences[0].words, "Shortest password: from 15 to 20 characters.");
-    let request = PublishRequest { kind: PolicyKind::Password, draft_version: 1, base_version: 1 };
-    let published = world.cp.publish_policy(&admin, acme.id, request, Mode::Commit).await.unwrap();
+    let diff = world
+        .cp
+        .diff_policy(&admin, acme.id, PolicyKind::Password)
+        .await
+        .unwrap();
+    assert_eq!(
+        diff.differences[0].words,
+        "Shortest password: from 15 to 20 characters."
+    );
+    let request = PublishRequest {
+        kind: PolicyKind::Password,
+        draft_version: 1,
+        base_version: 1,
+    };
+    let published = world
+        .cp
+        .publish_policy(&admin, acme.id, request, Mode::Commit)
+        .await
+        .unwrap();
     assert_eq!(published.version, 2);
     assert_eq!(world.released(acme.id).await, 2);
-    let gone = world.cp.publish_policy(&admin, acme.id, request, Mode::Commit).await;
+    let gone = world
+        .cp
+        .publish_policy(&admin, acme.id, request, Mode::Commit)
+        .await;
     assert_eq!(code(gone), "not found: draft");
     let page = PageRequest::default();
-    let versions = world.cp.list_policy_versions(&admin, acme.id, PolicyKind::Password, &page).await.unwrap();
-    assert_eq!(versions.items.iter().map(|one| one.version).collect::<Vec<_>>(), [2, 1]);
+    let versions = world
+        .cp
+        .list_policy_versions(&admin, acme.id, PolicyKind::Password, &page)
+        .await
+        .unwrap();
+    assert_eq!(
+        versions
+            .items
+            .iter()
+            .map(|one| one.version)
+            .collect::<Vec<_>>(),
+        [2, 1]
+    );
     let told = &world.audit(acme.id).await[0].event;
     assert_eq!(told.action, "policies.publish");
     assert_eq!(told.after.as_ref().unwrap()["min_length"], 20);
@@ -40,20 +85,64 @@ async fn a_publication_is_bound_to_what_was_looked_at_r_adm_07() {
     let world = World::new().await;
     let acme = world.tenant("acme").await;
     let owner = world.member(&acme, Role::TenantOwner).await;
-    let at = At { tenant: acme.id, expected: None };
-    world.cp.save_policy_draft(&owner, at, password(20), Mode::Commit).await.unwrap();
-    world.cp.save_policy_draft(&owner, at, password(64), Mode::Commit).await.unwrap();
-    let publish = |draft_version, base_version| PublishRequest { kind: PolicyKind::Password, draft_version, base_version };
-    let swapped = world.cp.publish_policy(&owner, acme.id, publish(1, 1), Mode::Commit).await;
+    let at = At {
+        tenant: acme.id,
+        expected: None,
+    };
+    world
+        .cp
+        .save_policy_draft(&owner, at, password(20), Mode::Commit)
+        .await
+        .unwrap();
+    world
+        .cp
+        .save_policy_draft(&owner, at, password(64), Mode::Commit)
+        .await
+        .unwrap();
+    let publish = |draft_version, base_version| PublishRequest {
+        kind: PolicyKind::Password,
+        draft_version,
+        base_version,
+    };
+    let swapped = world
+        .cp
+        .publish_policy(&owner, acme.id, publish(1, 1), Mode::Commit)
+        .await;
     assert_eq!(code(swapped), "stale: 2");
-    let moved = world.cp.publish_policy(&owner, acme.id, publish(2, 7), Mode::Commit).await;
+    let moved = world
+        .cp
+        .publish_policy(&owner, acme.id, publish(2, 7), Mode::Commit)
+        .await;
     assert_eq!(code(moved), "base_moved");
-    world.cp.publish_policy(&owner, acme.id, publish(2, 1), Mode::Commit).await.unwrap();
-    world.cp.save_policy_draft(&owner, at, password(64), Mode::Commit).await.unwrap();
-    let same = world.cp.publish_policy(&owner, acme.id, publish(1, 2), Mode::Commit).await;
+    world
+        .cp
+        .publish_policy(&owner, acme.id, publish(2, 1), Mode::Commit)
+        .await
+        .unwrap();
+    world
+        .cp
+        .save_policy_draft(&owner, at, password(64), Mode::Commit)
+        .await
+        .unwrap();
+    let same = world
+        .cp
+        .publish_policy(&owner, acme.id, publish(1, 2), Mode::Commit)
+        .await;
     assert_eq!(code(same), "nothing_to_publish");
-    world.cp.discard_policy_draft(&owner, at, PolicyKind::Password, Mode::Commit).await.unwrap();
-    assert_eq!(code(world.cp.diff_policy(&owner, acme.id, PolicyKind::Password).await), "not found: draft");
+    world
+        .cp
+        .discard_policy_draft(&owner, at, PolicyKind::Password, Mode::Commit)
+        .await
+        .unwrap();
+    assert_eq!(
+        code(
+            world
+                .cp
+                .diff_policy(&owner, acme.id, PolicyKind::Password)
+                .await
+        ),
+        "not found: draft"
+    );
     assert_eq!(world.released(acme.id).await, 2);
 }
 
@@ -62,11 +151,20 @@ async fn floors_and_roles_hold() {
     let world = World::new().await;
     let acme = world.tenant("acme").await;
     let owner = world.member(&acme, Role::TenantOwner).await;
-    let at = At { tenant: acme.id, expected: None };
-    let low = world.cp.save_policy_draft(&owner, at, password(14), Mode::Commit).await;
+    let at = At {
+        tenant: acme.id,
+        expected: None,
+    };
+    let low = world
+        .cp
+        .save_policy_draft(&owner, at, password(14), Mode::Commit)
+        .await;
     assert_eq!(code(low), "invalid: min_length");
     let developer = world.member(&acme, Role::ApplicationDeveloper).await;
-    let denied = world.cp.save_policy_draft(&developer, at, password(20), Mode::Commit).await;
+    let denied = world
+        .cp
+        .save_policy_draft(&developer, at, password(20), Mode::Commit)
+        .await;
     assert_eq!(code(denied), "missing_permission");
     let kind = world.cp.get_policy(&owner, acme.id, PolicyKind::Mfa).await;
     assert_eq!(code(kind), "not found: policy");

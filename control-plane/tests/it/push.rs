@@ -20,7 +20,9 @@ async fn a_new_node_gets_everything_and_then_each_change() {
     let acme = world.tenant("acme").await;
     let owner = world.member(&acme, Role::TenantOwner).await;
     let mut node = FakeNode::greet(&world.cp, 1, Vec::new()).await;
-    let Some(Down::Index { jws }) = node.hear().await else { panic!("no index") };
+    let Some(Down::Index { jws }) = node.hear().await else {
+        panic!("no index")
+    };
     let index = RegionIndex::verify(&jws, &world.cp.trust_root()).unwrap();
     assert_eq!(index.tenants[&acme.id].version, 1);
     let mut tenants = Vec::new();
@@ -31,9 +33,15 @@ async fn a_new_node_gets_everything_and_then_each_change() {
         tenants.push(tenant);
     }
     assert!(tenants.contains(&acme.id));
-    world.publish_min_length(&owner, acme.id, 20, Mode::Commit).await.unwrap();
+    world
+        .publish_min_length(&owner, acme.id, 20, Mode::Commit)
+        .await
+        .unwrap();
     assert_eq!(node.hear_release().await, (acme.id, 2, 1));
-    let unconfirmed = world.cp.wait_applied(acme.id, 2, Duration::from_millis(50)).await;
+    let unconfirmed = world
+        .cp
+        .wait_applied(acme.id, 2, Duration::from_millis(50))
+        .await;
     assert_eq!(code(unconfirmed), "unavailable");
     node.ack(acme.id, 2, Outcome::Applied).await;
     world.cp.wait_applied(acme.id, 2, LIMIT).await.unwrap();
@@ -49,10 +57,21 @@ async fn a_returning_node_gets_only_what_it_lacks() {
     let platform = world.cp.ensure_platform_tenant().await.unwrap();
     let mut holds = Vec::new();
     for tenant in [acme.id, platform.id] {
-        let release = world.cp.get_release(&world.cp.system_caller(), tenant, 1).await.unwrap();
-        holds.push(Held { tenant, version: 1, manifest: release.summary.manifest_hash });
+        let release = world
+            .cp
+            .get_release(&world.cp.system_caller(), tenant, 1)
+            .await
+            .unwrap();
+        holds.push(Held {
+            tenant,
+            version: 1,
+            manifest: release.summary.manifest_hash,
+        });
     }
-    world.publish_min_length(&owner, acme.id, 20, Mode::Commit).await.unwrap();
+    world
+        .publish_min_length(&owner, acme.id, 20, Mode::Commit)
+        .await
+        .unwrap();
     let mut node = FakeNode::greet(&world.cp, 1, holds.clone()).await;
     assert_eq!(node.hear_release().await, (acme.id, 2, 1));
     node.hears_nothing().await;
@@ -67,15 +86,23 @@ async fn a_returning_node_gets_only_what_it_lacks() {
 async fn a_refused_release_is_recorded_and_not_repeated() {
     let world = World::new().await;
     let acme = world.tenant("acme").await;
-    let (owner, vendor) = (world.member(&acme, Role::TenantOwner).await, world.staff(Role::PlatformOperator).await);
+    let (owner, vendor) = (
+        world.member(&acme, Role::TenantOwner).await,
+        world.staff(Role::PlatformOperator).await,
+    );
     let mut node = FakeNode::greet(&world.cp, 1, Vec::new()).await;
     for _ in 0..2 {
         let (tenant, version, _) = node.hear_release().await;
         node.ack(tenant, version, Outcome::Applied).await;
     }
-    world.publish_min_length(&owner, acme.id, 20, Mode::Commit).await.unwrap();
+    world
+        .publish_min_length(&owner, acme.id, 20, Mode::Commit)
+        .await
+        .unwrap();
     node.hear_release().await;
-    let rejected = |reason: &str| Outcome::Rejected { reason: reason.into() };
+    let rejected = |reason: &str| Outcome::Rejected {
+        reason: reason.into(),
+    };
     node.ack(acme.id, 2, rejected("needs newer software")).await;
     node.hears_nothing().await;
     let state = world.cp.get_node(&vendor, node.id).await.unwrap();
@@ -84,12 +111,17 @@ async fn a_refused_release_is_recorded_and_not_repeated() {
     assert_eq!((lag.released, lag.applied), (2, 1));
     assert_eq!(lag.rejected.as_deref(), Some("needs newer software"));
     // The next version does not rely on the refused one's content.
-    world.publish_min_length(&owner, acme.id, 21, Mode::Commit).await.unwrap();
+    world
+        .publish_min_length(&owner, acme.id, 21, Mode::Commit)
+        .await
+        .unwrap();
     assert_eq!(node.hear_release().await, (acme.id, 3, 3));
     // Missing content is sent once more in full, and then no more.
-    node.ack(acme.id, 3, rejected("section policies is missing")).await;
+    node.ack(acme.id, 3, rejected("section policies is missing"))
+        .await;
     assert_eq!(node.hear_release().await, (acme.id, 3, 3));
-    node.ack(acme.id, 3, rejected("section policies is missing")).await;
+    node.ack(acme.id, 3, rejected("section policies is missing"))
+        .await;
     node.hears_nothing().await;
 }
 
@@ -106,7 +138,11 @@ async fn keys_of_the_platform_become_known() {
         jwk: serde_json::json!({"kty": "EC"}),
         created_at: start(),
     };
-    node.say(&Up::Keys { tenant: platform.id, keys: vec![key.clone()] }).await;
+    node.say(&Up::Keys {
+        tenant: platform.id,
+        keys: vec![key.clone()],
+    })
+    .await;
     node.ack(tenant, version, Outcome::Applied).await;
     world.cp.wait_applied(platform.id, 1, LIMIT).await.unwrap();
     assert_eq!(world.cp.platform_keys().await.unwrap(), [key]);
@@ -125,7 +161,10 @@ async fn who_does_not_speak_as_agreed_is_hung_up_on() {
         version: "0.1.0".into(),
         holds: Vec::new(),
     };
-    link.from_node.send(serde_json::to_string(&hello).unwrap()).await.unwrap();
+    link.from_node
+        .send(serde_json::to_string(&hello).unwrap())
+        .await
+        .unwrap();
     assert!(link.to_node.recv().await.is_none());
 }
 
@@ -144,6 +183,9 @@ async fn a_node_that_left_is_shown_as_gone() {
     };
     tokio::time::timeout(LIMIT, gone).await.unwrap();
     let platform = world.cp.ensure_platform_tenant().await.unwrap();
-    let late = world.cp.wait_applied(platform.id, 1, Duration::from_millis(20)).await;
+    let late = world
+        .cp
+        .wait_applied(platform.id, 1, Duration::from_millis(20))
+        .await;
     assert!(matches!(late, Err(Refusal::Unavailable { .. })));
 }

@@ -34,13 +34,23 @@ impl MigrationTrait for Step {
             ("tenants_by_host", "tenants", &["host"]),
             ("operators_by_subject", "operators", &["subject"]),
             ("operators_by_email", "operators", &["email"]),
-            ("assignments_once", "assignments", &["operator_id", "role", "scope"]),
+            (
+                "assignments_once",
+                "assignments",
+                &["operator_id", "role", "scope"],
+            ),
             ("audit_events_by_id", "audit_events", &["id"]),
         ] {
-            manager.create_index(index(name, table, columns).unique().to_owned()).await?;
+            manager
+                .create_index(index(name, table, columns).unique().to_owned())
+                .await?;
         }
         for (name, table, columns) in [
-            ("tenants_by_region", "tenants", &["region"] as &[&'static str]),
+            (
+                "tenants_by_region",
+                "tenants",
+                &["region"] as &[&'static str],
+            ),
             ("assignments_by_scope", "assignments", &["scope"]),
             ("node_holdings_by_tenant", "node_holdings", &["tenant_id"]),
         ] {
@@ -50,7 +60,11 @@ impl MigrationTrait for Step {
     }
 }
 
-fn index(name: &'static str, table: &'static str, columns: &[&'static str]) -> IndexCreateStatement {
+fn index(
+    name: &'static str,
+    table: &'static str,
+    columns: &[&'static str],
+) -> IndexCreateStatement {
     let mut index = Index::create();
     index.name(name).table(table);
     for column in columns {
@@ -59,7 +73,11 @@ fn index(name: &'static str, table: &'static str, columns: &[&'static str]) -> I
     index
 }
 
-fn table(name: &'static str, key: &[&'static str], columns: Vec<ColumnDef>) -> TableCreateStatement {
+fn table(
+    name: &'static str,
+    key: &[&'static str],
+    columns: Vec<ColumnDef>,
+) -> TableCreateStatement {
     let mut primary = Index::create();
     for column in key {
         primary.col(*column);
@@ -74,136 +92,180 @@ fn table(name: &'static str, key: &[&'static str], columns: Vec<ColumnDef>) -> T
 
 fn tenant_tables() -> Vec<TableCreateStatement> {
     vec![
-        table("tenants", &["id"], vec![
-            text("id"),
-            text("slug"),
-            text("name"),
-            text("environment"),
-            text("region"),
-            text_null("host"),
-            text("search"),
-            text("status"),
-            big_integer("version"),
-            big_integer("matrix_version"),
-            big_integer("release_version"),
-            text_null("manifest_hash"),
-            timestamp_with_time_zone("created_at"),
-        ]),
-        table("responsibilities", &["tenant_id", "duty"], vec![
-            text("tenant_id"),
-            text("duty"),
-            text("accountable"),
-            text("actors"),
-            big_integer("version"),
-            timestamp_with_time_zone("updated_at"),
-            text("updated_by"),
-        ]),
+        table(
+            "tenants",
+            &["id"],
+            vec![
+                text("id"),
+                text("slug"),
+                text("name"),
+                text("environment"),
+                text("region"),
+                text_null("host"),
+                text("search"),
+                text("status"),
+                big_integer("version"),
+                big_integer("matrix_version"),
+                big_integer("release_version"),
+                text_null("manifest_hash"),
+                timestamp_with_time_zone("created_at"),
+            ],
+        ),
+        table(
+            "responsibilities",
+            &["tenant_id", "duty"],
+            vec![
+                text("tenant_id"),
+                text("duty"),
+                text("accountable"),
+                text("actors"),
+                big_integer("version"),
+                timestamp_with_time_zone("updated_at"),
+                text("updated_by"),
+            ],
+        ),
     ]
 }
 
 fn operator_tables() -> Vec<TableCreateStatement> {
     vec![
-        table("operators", &["id"], vec![
-            text("id"),
-            text("subject"),
-            text("email"),
-            text("name"),
-            text("party"),
-            text("kind"),
-            timestamp_with_time_zone("created_at"),
-        ]),
-        table("assignments", &["id"], vec![
-            text("id"),
-            text("operator_id"),
-            text("role"),
-            text("scope"),
-            timestamp_with_time_zone("created_at"),
-            text("created_by"),
-        ]),
+        table(
+            "operators",
+            &["id"],
+            vec![
+                text("id"),
+                text("subject"),
+                text("email"),
+                text("name"),
+                text("party"),
+                text("kind"),
+                timestamp_with_time_zone("created_at"),
+            ],
+        ),
+        table(
+            "assignments",
+            &["id"],
+            vec![
+                text("id"),
+                text("operator_id"),
+                text("role"),
+                text("scope"),
+                timestamp_with_time_zone("created_at"),
+                text("created_by"),
+            ],
+        ),
     ]
 }
 
 fn policy_tables() -> Vec<TableCreateStatement> {
     vec![
-        table("policies", &["tenant_id", "kind", "version"], vec![
-            text("tenant_id"),
-            text("kind"),
-            big_integer("version"),
-            text("document"),
-            text("hash"),
-            timestamp_with_time_zone("published_at"),
-            text("published_by"),
-        ]),
-        table("policy_drafts", &["tenant_id", "kind"], vec![
-            text("tenant_id"),
-            text("kind"),
-            text("document"),
-            big_integer("base_version"),
-            big_integer("version"),
-            timestamp_with_time_zone("updated_at"),
-            text("updated_by"),
-        ]),
+        table(
+            "policies",
+            &["tenant_id", "kind", "version"],
+            vec![
+                text("tenant_id"),
+                text("kind"),
+                big_integer("version"),
+                text("document"),
+                text("hash"),
+                timestamp_with_time_zone("published_at"),
+                text("published_by"),
+            ],
+        ),
+        table(
+            "policy_drafts",
+            &["tenant_id", "kind"],
+            vec![
+                text("tenant_id"),
+                text("kind"),
+                text("document"),
+                big_integer("base_version"),
+                big_integer("version"),
+                timestamp_with_time_zone("updated_at"),
+                text("updated_by"),
+            ],
+        ),
     ]
 }
 
 fn release_tables() -> Vec<TableCreateStatement> {
     vec![
-        table("sections", &["tenant_id", "hash"], vec![
-            text("tenant_id"),
-            text("hash"),
-            text("body"),
-        ]),
-        table("releases", &["tenant_id", "version"], vec![
-            text("tenant_id"),
-            big_integer("version"),
-            text("manifest"),
-            text("manifest_hash"),
-            text("content"),
-            timestamp_with_time_zone("issued_at"),
-        ]),
-        table("nodes", &["id"], vec![
-            text("id"),
-            text("region"),
-            text("software"),
-            timestamp_with_time_zone("first_seen_at"),
-            timestamp_with_time_zone("last_seen_at"),
-        ]),
-        table("node_holdings", &["node_id", "tenant_id"], vec![
-            text("node_id"),
-            text("tenant_id"),
-            big_integer("applied_version"),
-            big_integer_null("rejected_version"),
-            text_null("reason"),
-            timestamp_with_time_zone("at"),
-        ]),
-        table("tenant_keys", &["tenant_id", "kid"], vec![
-            text("tenant_id"),
-            text("kid"),
-            text("alg"),
-            text("jwk"),
-            timestamp_with_time_zone("created_at"),
-        ]),
+        table(
+            "sections",
+            &["tenant_id", "hash"],
+            vec![text("tenant_id"), text("hash"), text("body")],
+        ),
+        table(
+            "releases",
+            &["tenant_id", "version"],
+            vec![
+                text("tenant_id"),
+                big_integer("version"),
+                text("manifest"),
+                text("manifest_hash"),
+                text("content"),
+                timestamp_with_time_zone("issued_at"),
+            ],
+        ),
+        table(
+            "nodes",
+            &["id"],
+            vec![
+                text("id"),
+                text("region"),
+                text("software"),
+                timestamp_with_time_zone("first_seen_at"),
+                timestamp_with_time_zone("last_seen_at"),
+            ],
+        ),
+        table(
+            "node_holdings",
+            &["node_id", "tenant_id"],
+            vec![
+                text("node_id"),
+                text("tenant_id"),
+                big_integer("applied_version"),
+                big_integer_null("rejected_version"),
+                text_null("reason"),
+                timestamp_with_time_zone("at"),
+            ],
+        ),
+        table(
+            "tenant_keys",
+            &["tenant_id", "kid"],
+            vec![
+                text("tenant_id"),
+                text("kid"),
+                text("alg"),
+                text("jwk"),
+                timestamp_with_time_zone("created_at"),
+            ],
+        ),
     ]
 }
 
 fn record_tables() -> Vec<TableCreateStatement> {
     vec![
-        table("audit_events", &["tenant_id", "seq"], vec![
-            text("tenant_id"),
-            big_integer("seq"),
-            text("id"),
-            timestamp_with_time_zone("at"),
-            text("actor_id"),
-            text("action"),
-            text("object_kind"),
-            text("object_id"),
-            text("outcome"),
-            text("search"),
-            // The whole event in canonical form: what the hash is of.
-            text("document"),
-            text("previous_hash"),
-            text("hash"),
-        ]),
+        table(
+            "audit_events",
+            &["tenant_id", "seq"],
+            vec![
+                text("tenant_id"),
+                big_integer("seq"),
+                text("id"),
+                timestamp_with_time_zone("at"),
+                text("actor_id"),
+                text("action"),
+                text("object_kind"),
+                text("object_id"),
+                text("outcome"),
+                text("search"),
+                // The whole event in canonical form: what the hash is of.
+                text("document"),
+                text("previous_hash"),
+                text("hash"),
+            ],
+        ),
         table("settings", &["name"], vec![text("name"), text("value")]),
     ]
 }

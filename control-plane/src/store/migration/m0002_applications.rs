@@ -26,10 +26,20 @@ impl MigrationTrait for Step {
             manager.create_table(table).await?;
         }
         for (name, table, columns) in [
-            ("apis_by_audience", "apis", &["tenant_id", "audience"] as &[&'static str]),
-            ("client_grants_once", "client_grants", &["tenant_id", "application_id", "api_id"]),
+            (
+                "apis_by_audience",
+                "apis",
+                &["tenant_id", "audience"] as &[&'static str],
+            ),
+            (
+                "client_grants_once",
+                "client_grants",
+                &["tenant_id", "application_id", "api_id"],
+            ),
         ] {
-            manager.create_index(index(name, table, columns).unique().to_owned()).await?;
+            manager
+                .create_index(index(name, table, columns).unique().to_owned())
+                .await?;
         }
         for (name, table, columns) in [
             (
@@ -37,8 +47,16 @@ impl MigrationTrait for Step {
                 "application_secrets",
                 &["tenant_id", "application_id"] as &[&'static str],
             ),
-            ("client_grants_by_api", "client_grants", &["tenant_id", "api_id"]),
-            ("console_sessions_by_operator", "console_sessions", &["operator_id"]),
+            (
+                "client_grants_by_api",
+                "client_grants",
+                &["tenant_id", "api_id"],
+            ),
+            (
+                "console_sessions_by_operator",
+                "console_sessions",
+                &["operator_id"],
+            ),
         ] {
             manager.create_index(index(name, table, columns)).await?;
         }
@@ -46,7 +64,11 @@ impl MigrationTrait for Step {
     }
 }
 
-fn index(name: &'static str, table: &'static str, columns: &[&'static str]) -> IndexCreateStatement {
+fn index(
+    name: &'static str,
+    table: &'static str,
+    columns: &[&'static str],
+) -> IndexCreateStatement {
     let mut index = Index::create();
     index.name(name).table(table);
     for column in columns {
@@ -55,7 +77,11 @@ fn index(name: &'static str, table: &'static str, columns: &[&'static str]) -> I
     index
 }
 
-fn table(name: &'static str, key: &[&'static str], columns: Vec<ColumnDef>) -> TableCreateStatement {
+fn table(
+    name: &'static str,
+    key: &[&'static str],
+    columns: Vec<ColumnDef>,
+) -> TableCreateStatement {
     let mut primary = Index::create();
     for column in key {
         primary.col(*column);
@@ -70,82 +96,114 @@ fn table(name: &'static str, key: &[&'static str], columns: Vec<ColumnDef>) -> T
 
 fn tenant_tables() -> Vec<TableCreateStatement> {
     vec![
-        table("applications", &["tenant_id", "id"], vec![
-            text("tenant_id"),
-            text("id"),
-            text("name_folded"),
-            text("document"),
-            big_integer("version"),
-            timestamp_with_time_zone("created_at"),
-            timestamp_with_time_zone("updated_at"),
-        ]),
-        table("application_secrets", &["tenant_id", "id"], vec![
-            text("tenant_id"),
-            text("id"),
-            text("application_id"),
-            text("sha256"),
-            timestamp_with_time_zone("created_at"),
-            timestamp_with_time_zone_null("not_after"),
-        ]),
-        table("apis", &["tenant_id", "id"], vec![
-            text("tenant_id"),
-            text("id"),
-            text("name_folded"),
-            text("audience"),
-            text("document"),
-            big_integer("version"),
-            timestamp_with_time_zone("created_at"),
-            timestamp_with_time_zone("updated_at"),
-        ]),
-        table("client_grants", &["tenant_id", "id"], vec![
-            text("tenant_id"),
-            text("id"),
-            text("application_id"),
-            text("api_id"),
-            text("scopes"),
-            big_integer("version"),
-            timestamp_with_time_zone("created_at"),
-            timestamp_with_time_zone("updated_at"),
-        ]),
+        table(
+            "applications",
+            &["tenant_id", "id"],
+            vec![
+                text("tenant_id"),
+                text("id"),
+                text("name_folded"),
+                text("document"),
+                big_integer("version"),
+                timestamp_with_time_zone("created_at"),
+                timestamp_with_time_zone("updated_at"),
+            ],
+        ),
+        table(
+            "application_secrets",
+            &["tenant_id", "id"],
+            vec![
+                text("tenant_id"),
+                text("id"),
+                text("application_id"),
+                text("sha256"),
+                timestamp_with_time_zone("created_at"),
+                timestamp_with_time_zone_null("not_after"),
+            ],
+        ),
+        table(
+            "apis",
+            &["tenant_id", "id"],
+            vec![
+                text("tenant_id"),
+                text("id"),
+                text("name_folded"),
+                text("audience"),
+                text("document"),
+                big_integer("version"),
+                timestamp_with_time_zone("created_at"),
+                timestamp_with_time_zone("updated_at"),
+            ],
+        ),
+        table(
+            "client_grants",
+            &["tenant_id", "id"],
+            vec![
+                text("tenant_id"),
+                text("id"),
+                text("application_id"),
+                text("api_id"),
+                text("scopes"),
+                big_integer("version"),
+                timestamp_with_time_zone("created_at"),
+                timestamp_with_time_zone("updated_at"),
+            ],
+        ),
     ]
 }
 
 fn console_tables() -> Vec<TableCreateStatement> {
     vec![
-        table("console_sessions", &["token_sha256"], vec![
-            text("token_sha256"),
-            text("operator_id"),
-            text("csrf"),
-            blob_null("id_token"),
-            timestamp_with_time_zone("created_at"),
-            timestamp_with_time_zone("last_seen_at"),
-            timestamp_with_time_zone("expires_at"),
-        ]),
-        table("console_stash", &["token_sha256", "slot"], vec![
-            text("token_sha256"),
-            text("slot"),
-            text("body"),
-            timestamp_with_time_zone("expires_at"),
-        ]),
-        table("console_preferences", &["operator_id"], vec![
-            text("operator_id"),
-            text("theme"),
-            text("density"),
-        ]),
-        table("console_login_attempts", &["state_sha256"], vec![
-            text("state_sha256"),
-            text("browser_sha256"),
-            text("nonce"),
-            text("pkce_verifier"),
-            text("return_to"),
-            timestamp_with_time_zone("expires_at"),
-        ]),
-        table("idempotent_answers", &["operator_id", "key"], vec![
-            text("operator_id"),
-            text("key"),
-            text("request_sha256"),
-            blob("answer"),
-            timestamp_with_time_zone("expires_at"),
-        ]),
+        table(
+            "console_sessions",
+            &["token_sha256"],
+            vec![
+                text("token_sha256"),
+                text("operator_id"),
+                text("csrf"),
+                blob_null("id_token"),
+                timestamp_with_time_zone("created_at"),
+                timestamp_with_time_zone("last_seen_at"),
+                timestamp_with_time_zone("expires_at"),
+            ],
+        ),
+        table(
+            "console_stash",
+            &["token_sha256", "slot"],
+            vec![
+                text("token_sha256"),
+                text("slot"),
+                text("body"),
+                timestamp_with_time_zone("expires_at"),
+            ],
+        ),
+        table(
+            "console_preferences",
+            &["operator_id"],
+            vec![text("operator_id"), text("theme"), text("density")],
+        ),
+        table(
+            "console_login_attempts",
+            &["state_sha256"],
+            vec![
+                text("state_sha256"),
+                text("browser_sha256"),
+                text("nonce"),
+                text("pkce_verifier"),
+                text("return_to"),
+                timestamp_with_time_zone("expires_at"),
+            ],
+        ),
+        table(
+            "idempotent_answers",
+            &["operator_id", "key"],
+            vec![
+                text("operator_id"),
+                text("key"),
+                text("request_sha256"),
+                blob("answer"),
+                timestamp_with_time_zone("expires_at"),
+            ],
+        ),
     ]
 }

@@ -10,7 +10,8 @@ use contract::{
     tenant::{Environment, TenantStatus},
 };
 use control_plane::{
-    At, Caller, ControlPlane, ControlPlaneConfig, HeldRole, Mode, Page, PageRequest, Refusal, Scope, Via,
+    At, Caller, ControlPlane, ControlPlaneConfig, HeldRole, Mode, Page, PageRequest, Refusal,
+    Scope, Via,
     audit::{AuditFilter, AuditRecord},
     operators::Invitee,
     policies::{PublishRequest, PublishedPolicy},
@@ -95,7 +96,10 @@ impl World {
             email: format!("{subject}@example.com"),
         };
         let held = [HeldRole { role, scope }];
-        self.cp.adopt_operator(subject, invitee, &held).await.unwrap();
+        self.cp
+            .adopt_operator(subject, invitee, &held)
+            .await
+            .unwrap();
         self.cp
             .caller_for_subject(subject, Via::AdminApi, "req_test")
             .await
@@ -105,7 +109,10 @@ impl World {
     /// A tenant made by the product itself.
     pub async fn tenant(&self, slug: &str) -> Tenant {
         let caller = self.cp.system_caller();
-        let created = self.cp.create_tenant(&caller, new_tenant(slug), Mode::Commit).await;
+        let created = self
+            .cp
+            .create_tenant(&caller, new_tenant(slug), Mode::Commit)
+            .await;
         let id = created.unwrap().tenant.id;
         self.cp.get_tenant(&caller, id).await.unwrap()
     }
@@ -153,7 +160,11 @@ impl World {
     /// The current release.
     pub async fn released(&self, tenant: TenantId) -> u64 {
         let caller = self.cp.system_caller();
-        self.cp.get_tenant(&caller, tenant).await.unwrap().release_version
+        self.cp
+            .get_tenant(&caller, tenant)
+            .await
+            .unwrap()
+            .release_version
     }
 }
 
@@ -211,10 +222,16 @@ async fn open(url: &str, base: &str, clock: &Clock, entropy: &Entropy) -> Contro
 }
 
 async fn database_url(dir: &tempfile::TempDir) -> String {
-    #[expect(clippy::disallowed_methods, reason = "the test run chooses the database")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the test run chooses the database"
+    )]
     let server = std::env::var("BAILIWICK_TEST_POSTGRES_URL").ok();
     let Some(server) = server else {
-        return format!("sqlite://{}?mode=rwc", dir.path().join("control.db").display());
+        return format!(
+            "sqlite://{}?mode=rwc",
+            dir.path().join("control.db").display()
+        );
     };
     let name = format!("cp_{}", Entropy::system().uuid_v7(start()).simple());
     let admin = Database::connect(&server).await.unwrap();

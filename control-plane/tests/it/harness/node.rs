@@ -34,7 +34,10 @@ impl FakeNode {
             link: Some(cp.attach_node()),
             trust: cp.trust_root(),
             sections: BTreeMap::new(),
-            held: holds.iter().map(|held| (held.tenant, held.clone())).collect(),
+            held: holds
+                .iter()
+                .map(|held| (held.tenant, held.clone()))
+                .collect(),
             obeying: None,
         };
         node.say(&Up::Hello {
@@ -141,7 +144,9 @@ impl FakeNode {
                     self.ack(tenant, version, outcome).await;
                 }
                 Down::Command { id, command, .. } => {
-                    let Command::InviteUser { delivery, email, .. } = command;
+                    let Command::InviteUser {
+                        delivery, email, ..
+                    } = command;
                     let outcome = match delivery {
                         Delivery::Return => CommandOutcome::Link {
                             url: format!("http://node/invite?for={email}"),

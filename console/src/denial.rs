@@ -1,0 +1,68 @@
+//! Why a page is not for this person, in the words the control plane would use.
+//!
+//! The route table knows what a page needs before any method of the control plane was called. This names
+//! the same reason: the duty, where the matrix keeps the person's party out, otherwise the missing
+//! permission. It explains and never allows: whoever passes here is still authorized by the methods.
+
+use contract::{
+    duty::DutyKey,
+    permission::Permission,
+    role::{Party, Role},
+};
+use control_plane::{Denial, refusal::Why};
+
+use crate::{fault::Fault, visit::Visit};
+
+/// Why the person may not use `permission` in the visit's scope.
+pub(crate) async fn explain(visit: &Visit, permission: Permission) -> Result<Denial, Fault> {
+    let why = match visit.tenant_if_any() {
+        // Asking without the permission to see the matrix would be recorded as a refused attempt.
+        Some(tenant) if visit.may(Permission::ResponsibilitiesView) => {
+            let duty = DutyKey::covering(permission);
+            let control_plane = visit.control_plane();
+            let row = control_plane.get_responsibility(visit.caller(), tenant.id, duty).await?;
+            let row = row.responsibility;
+            if row.actors.contains(&visit.caller().party()) {
+                missing(permission)
+            } else {
+                Why::Duty {
+                    duty,
+                    accountable: row.accountable,
+                    actors: row.actors.into_iter().collect(),
+                }
+            }
+        }
+        _ => missing(permission),
+    };
+    Ok(Denial { permission, why })
+}
+
+fn missing(permission: Permission) -> Why {
+    let (party, managing) = if permission.is_platform() {
+        (Party::Vendor, Permission::StaffManage)
+    } else {
+        (Party::Customer, Permission::RolesManage)
+    };
+    let with = |wanted: Permission| {
+        let roles = Role::ALL.into_iter().filter(|role| role.party() == party);
+        roles.filter(|role| role.grants(wanted)).collect()
+    };
+    Why::MissingPermission {
+        held_by: with(permission),
+        given_by: with(managing),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_missing_permission_names_who_has_it_and_who_gives_it() {
+        let Why::MissingPermission { held_by, given_by } = missing(Permission::NodesView) else {
+            panic!("a missing permission");
+        };
+        assert!(held_by.contains(&Role::SupportEngineer) && !held_by.contains(&Role::TenantOwner));
+        assert_eq!(given_by, [Role::PlatformOwner]);
+    }
+}

@@ -1,0 +1,91 @@
+//! The platform's pages, for vendor staff: tenants, nodes, staff, the platform's audit log. No personal
+//! data of any tenant's users is reachable from here.
+
+mod audit;
+mod new_tenant;
+mod nodes;
+mod staff;
+mod tenant;
+mod tenants;
+
+use contract::permission::Permission as P;
+
+use crate::routes::{Command, Nav, Place, Screen};
+
+const fn nav(group: &'static str, label: &'static str, icon: &'static str) -> Option<Nav> {
+    Some(Nav { group, label, icon })
+}
+
+/// The platform's pages, in the order of the navigation.
+pub static SCREENS: &[Screen] = &[
+    Screen {
+        path: "tenants",
+        place: Place::Platform,
+        permission: Some(P::TenantsView),
+        nav: nav("Operate", "Tenants", "tenant"),
+        show: |visit| Box::pin(tenants::show(visit)),
+    },
+    Screen {
+        path: "tenants/new",
+        place: Place::Platform,
+        permission: Some(P::TenantsCreate),
+        nav: None,
+        show: |visit| Box::pin(new_tenant::show(visit)),
+    },
+    Screen {
+        path: "tenants/{slug}",
+        place: Place::Platform,
+        permission: Some(P::TenantsView),
+        nav: None,
+        show: |visit| Box::pin(tenant::show(visit)),
+    },
+    Screen {
+        path: "nodes",
+        place: Place::Platform,
+        permission: Some(P::NodesView),
+        nav: nav("Operate", "Nodes", "node"),
+        show: |visit| Box::pin(nodes::show(visit)),
+    },
+    Screen {
+        path: "staff",
+        place: Place::Platform,
+        permission: Some(P::StaffView),
+        nav: nav("Control", "Staff and roles", "users"),
+        show: |visit| Box::pin(staff::show(visit)),
+    },
+    Screen {
+        path: "audit",
+        place: Place::Platform,
+        permission: Some(P::PlatformAuditView),
+        nav: nav("Evidence", "Audit log", "audit"),
+        show: |visit| Box::pin(audit::show(visit)),
+    },
+];
+
+/// The platform's commands.
+pub static COMMANDS: &[Command] = &[
+    Command {
+        path: "tenants/create",
+        place: Place::Platform,
+        permission: Some(P::TenantsCreate),
+        run: |visit, form| Box::pin(new_tenant::create(visit, form)),
+    },
+    Command {
+        path: "tenants/{slug}/status",
+        place: Place::Platform,
+        permission: Some(P::TenantsUpdate),
+        run: |visit, form| Box::pin(tenant::set_status(visit, form)),
+    },
+    Command {
+        path: "staff/invite",
+        place: Place::Platform,
+        permission: Some(P::StaffManage),
+        run: |visit, form| Box::pin(staff::invite(visit, form)),
+    },
+    Command {
+        path: "staff/resend",
+        place: Place::Platform,
+        permission: Some(P::StaffManage),
+        run: |visit, form| Box::pin(staff::resend(visit, form)),
+    },
+];

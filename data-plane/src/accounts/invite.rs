@@ -1,0 +1,144 @@
+//! Invitations: a one-time link with which a person sets a password and so becomes a user.
+//!
+//! The user's id is chosen by whoever invites, so that rights can be prepared before the person arrives.
+
+use chrono::{DateTime, Utc};
+use contract::{frames::Delivery, ids::UserId, text};
+
+use super::{AccountError, Accounts, link};
+use crate::{
+    identity::{Accept, AuthEventKind, InvitationRow, Invited, User},
+    mailer::Mail,
+    releases::TenantRuntime,
+};
+
+/// An invitation as its page shows it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Invitation {
+    /// The id the account will have.
+    pub user: UserId,
+    /// To which address.
+    pub email: String,
+    /// The person's name.
+    pub name: String,
+    /// Who invites.
+    pub inviter: String,
+    /// Until when the link works.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// An invitation to be made.
+pub struct NewInvitation {
+    /// What its page will show.
+    pub invitation: Invitation,
+    /// How the link travels.
+    pub delivery: Delivery,
+}
+
+impl Accounts {
+    /// Makes an invitation and sends its link; returns the link instead if that was asked for. An earlier
+    /// link for the same user is void.
+    ///
+    /// # Errors
+    /// [`AccountError::EmailTaken`] if the account or its address exists already.
+    pub async fn invite(
+        &self,
+        tenant: &TenantRuntime,
+        new: NewInvitation,
+    ) -> Result<Option<String>, AccountError> {
+        let NewInvitation {
+            invitation,
+            delivery,
+        } = new;
+        text::check_email("email", &invitation.email).map_err(AccountError::Email)?;
+        text::check_name("name", &invitation.name).map_err(AccountError::Name)?;
+        text::check_name("inviter", &invitation.inviter).map_err(AccountError::Name)?;
+        if invitation.expires_at <= self.clock.now() {
+            return Err(AccountError::LinkInvalid);
+        }
+        let token = self.entropy.token();
+        let link = link(tenant, "invite", &token);
+        let mail = mail(tenant, &invitation, &link)?;
+        let row = InvitationRow {
+            user: invitation.user,
+            email: invitation.email,
+            name: invitation.name,
+            inviter: invitation.inviter,
+            mailed: delivery == Delivery::Mail,
+            expires_at: invitation.expires_at,
+        };
+        match self
+            .identity
+            .open_invitation(tenant.id(), &row, &token)
+            .await?
+        {
+            Invited::Open => {}
+            Invited::AccountExists | Invited::EmailTaken => return Err(AccountError::EmailTaken),
+        }
+        match delivery {
+            Delivery::Return => Ok(Some(link)),
+            Delivery::Mail => {
+                self.mailer.send(mail).await?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// The invitation of a link.
+    ///
+    /// # Errors
+    /// [`AccountError::LinkInvalid`].
+    pub async fn invitation(
+        &self,
+        tenant: &TenantRuntime,
+        token: &str,
+    ) -> Result<Invitation, AccountError> {
+        let row = self.identity.find_invitation(tenant.id(), token).await?;
+        let row = row.ok_or(AccountError::LinkInvalid)?;
+        Ok(Invitation {
+            user: row.user,
+            email: row.email,
+            name: row.name,
+            inviter: row.inviter,
+            expires_at: row.expires_at,
+        })
+    }
+
+    /// Uses a link: the person chooses a password and has an account. A refused password leaves the link.
+    ///
+    /// # Errors
+    /// See [`AccountError`].
+    pub async fn accept_invitation(
+        &self,
+        tenant: &TenantRuntime,
+        token: &str,
+        password: &str,
+    ) -> Result<User, AccountError> {
+        let invitation = self.invitation(tenant, token).await?;
+        let words = [invitation.email.as_str(), invitation.name.as_str()];
+        let phc = self.acceptable_hash(tenant, password, &words).await?;
+        let accepted = self
+            .identity
+            .accept_invitation(tenant.id(), token, &phc)
+            .await?;
+        match accepted {
+            Accept::Done(user) => {
+                self.record(&user, AuthEventKind::InvitationAccepted).await?;
+                Ok(user)
+            }
+            Accept::LinkInvalid => Err(AccountError::LinkInvalid),
+            Accept::EmailTaken => Err(AccountError::EmailTaken),
+        }
+    }
+}
+
+fn mail(tenant: &TenantRuntime, to: &Invitation, link: &str) -> Result<Mail, AccountError> {
+    let (service, inviter) = (tenant.name(), &to.inviter);
+    let until = to.expires_at.format("%-d %B %Y, %H:%M UTC");
+    let body = format!(
+        "Hello {},\n\n{inviter} invites you to {service}.\n\nOpen this link to choose a password. It works once, until {until}:\n\n{link}\n\nIf you do not expect this invitation, ignore it.\n",
+        to.name
+    );
+    Mail::new(&to.email, format!("Your invitation to {service}"), body)
+        .map_err(AccountError::Email)
+}

@@ -1,0 +1,279 @@
+//! A sign-in attempt on behalf of a client, from the first request to the answer.
+//!
+//! What is stored is the request as the client sent it and what the person did since. The request is
+//! judged again by the same rules at every step, so a client that is switched off meanwhile, or loses a
+//! redirect URI, stops at once. The attempt is bound to the browser that began it (R-AUTHZ-11) and is
+//! spent by the answer: of two tabs that finish it, one gets a code.
+
+use actix_web::HttpResponse;
+use chrono::Duration;
+use contract::{
+    application::{Application, TokenAuthMethod},
+    ids::SessionId,
+};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    claims::{HintClaims, ID_TOKEN_TYPE},
+    client::Client,
+    error::{ErrorCode, Fault, OAuthError},
+    pages::{self, Frame, HandOff, see_other},
+    params::Params,
+    redirect::{self, Outcome},
+    request::{self, Authorization, ReturnTo},
+    step::{self, Progress, Standing, Step},
+    visit::{Member, Visit},
+};
+use crate::{codes::CodeGrant, grants::GrantId, keys::Expected};
+
+/// How long a person may take.
+const FLOW_LIFE: Duration = Duration::minutes(30);
+
+/// What is remembered of an attempt.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Stored {
+    /// The request's query, as it came.
+    query: String,
+    /// The hash of the browser cookie.
+    browser: String,
+    /// The session begun by signing in within this attempt.
+    signed_in: Option<SessionId>,
+}
+
+/// An attempt in this browser.
+pub struct Flow {
+    /// Its id, once it is stored.
+    id: Option<String>,
+    stored: Stored,
+}
+
+/// An attempt's request, judged by the rules of this moment.
+pub struct Judged<'a> {
+    /// The client.
+    pub application: &'a Application,
+    /// Where the answer goes.
+    pub back: ReturnTo,
+    /// The request, or why it is refused.
+    pub request: Result<Authorization, OAuthError>,
+    /// The client with its grants.
+    pub client: Client<'a>,
+}
+
+impl Judged<'_> {
+    /// Whether anyone on the person's machine could pretend to be this client (R-CONS-03).
+    pub fn is_impersonable(&self) -> bool {
+        self.application.auth_methods.contains(&TokenAuthMethod::None)
+            && !self.back.redirect_uri.starts_with("https://")
+    }
+}
+
+impl Flow {
+    /// An attempt that begins with this query.
+    pub fn begin(visit: &Visit, query: &str) -> Self {
+        let stored = Stored {
+            query: query.to_owned(),
+            browser: visit.browser_hash(),
+            signed_in: None,
+        };
+        Self { id: None, stored }
+    }
+
+    /// The attempt that a page or form names; `None` where it names none.
+    ///
+    /// # Errors
+    /// [`Fault::FLOW_GONE`] for an attempt that is over or belongs to another browser.
+    pub async fn find(visit: &Visit, id: Option<&str>) -> Result<Option<Self>, Fault> {
+        let Some(id) = id else { return Ok(None) };
+        let requests = visit.tenant.node().requests();
+        let stored: Option<Stored> = requests.get(visit.tenant.id(), id).await?;
+        match stored.filter(|stored| stored.browser == visit.browser_hash()) {
+            Some(stored) => Ok(Some(Self { id: Some(id.to_owned()), stored })),
+            None => Err(Fault::FLOW_GONE),
+        }
+    }
+
+    /// Its id, if it was shown to the person before.
+    pub fn id(&self) -> Option<&str> {
+        self.id.as_deref()
+    }
+
+    /// Judges the request.
+    ///
+    /// # Errors
+    /// A page, if the client or its address is not good (any more).
+    pub fn judge<'a>(&self, visit: &'a Visit) -> Result<Judged<'a>, Fault> {
+        let params = Params::parse(&self.stored.query)
+            .map_err(|_| Fault::bad_request("The link that led here is not well-formed."))?;
+        let (application, back) = request::find_client(&params, &visit.tenant)?;
+        let client = Client::of(&visit.tenant, application);
+        Ok(Judged { application, back, request: Authorization::read(&params, &client), client })
+    }
+
+    /// Remembers that the person signed in within this attempt.
+    ///
+    /// # Errors
+    /// A store does not answer.
+    pub async fn signed_in(&mut self, visit: &Visit, session: SessionId) -> Result<(), Fault> {
+        self.stored.signed_in = Some(session);
+        if let Some(id) = &self.id {
+            let requests = visit.tenant.node().requests();
+            requests.replace(visit.tenant.id(), id, &self.stored, FLOW_LIFE).await?;
+        }
+        Ok(())
+    }
+
+    /// Does the next step: a redirect to one of our pages, or the answer to the client.
+    ///
+    /// # Errors
+    /// A page: the attempt is over, or a store does not answer.
+    pub async fn advance(
+        mut self,
+        visit: &Visit,
+        member: Option<&Member>,
+        allowed: bool,
+    ) -> Result<HttpResponse, Fault> {
+        let judged = self.judge(visit)?;
+        let request = match &judged.request {
+            Ok(request) => request,
+            Err(error) => {
+                return self.answer(visit, &judged, Outcome::Error(*error)).await;
+            }
+        };
+        let standing = standing(visit, &judged, request, member).await?;
+        let progress = Progress { signed_in: self.stored.signed_in, allowed };
+        let who = member.map(Member::signed_in);
+        let now = visit.tenant.node().clock().now();
+        match step::next(request, who.as_ref(), &standing, &progress, now) {
+            Step::SignIn => self.show(visit, "login").await,
+            Step::Consent => self.show(visit, "consent").await,
+            Step::Refuse(code) => {
+                let error = OAuthError::new(code, "The person has to be asked, which prompt=none forbids.");
+                self.answer(visit, &judged, Outcome::Error(error)).await
+            }
+            Step::Issue => {
+                let member = member.expect("step::next issues only to someone who is signed in");
+                self.issue(visit, &judged, request, member).await
+            }
+        }
+    }
+
+    /// Tells the client that the person declined.
+    ///
+    /// # Errors
+    /// As [`Flow::advance`].
+    pub async fn deny(self, visit: &Visit) -> Result<HttpResponse, Fault> {
+        let judged = self.judge(visit)?;
+        let error = OAuthError::new(ErrorCode::AccessDenied, "The person declined.");
+        self.answer(visit, &judged, Outcome::Error(error)).await
+    }
+
+    /// Sends the browser to one of our pages; the attempt is stored on its first page.
+    async fn show(&mut self, visit: &Visit, page: &str) -> Result<HttpResponse, Fault> {
+        let tenant = &visit.tenant;
+        let id = match &self.id {
+            Some(id) => id.clone(),
+            None => tenant.node().requests().put(tenant.id(), &self.stored, FLOW_LIFE).await?,
+        };
+        Ok(see_other(&format!("{}?flow={id}", tenant.place().path(page))))
+    }
+
+    async fn issue(
+        self,
+        visit: &Visit,
+        judged: &Judged<'_>,
+        request: &Authorization,
+        member: &Member,
+    ) -> Result<HttpResponse, Fault> {
+        self.spend(visit).await?;
+        let (tenant, node) = (&visit.tenant, visit.tenant.node());
+        let grant = CodeGrant {
+            grant: GrantId::new(node.clock(), node.entropy()),
+            application: judged.application.id,
+            user: member.user.id,
+            redirect_uri: judged.back.redirect_uri.clone(),
+            code_challenge: request.code_challenge.clone(),
+            scopes: request.target.scopes.clone(),
+            resource: request.target.audience.clone(),
+            nonce: request.nonce.clone(),
+            session: member.session.id,
+            auth_time: member.session.auth_time,
+            amr: member.session.amr.clone(),
+        };
+        let code = node.codes().issue(tenant.id(), &grant, &tenant.policies().token).await?;
+        respond(visit, judged, Outcome::Code(&code))
+    }
+
+    async fn answer(
+        self,
+        visit: &Visit,
+        judged: &Judged<'_>,
+        outcome: Outcome<'_>,
+    ) -> Result<HttpResponse, Fault> {
+        self.spend(visit).await?;
+        respond(visit, judged, outcome)
+    }
+
+    /// Ends the attempt; whoever comes second finds nothing.
+    async fn spend(self, visit: &Visit) -> Result<(), Fault> {
+        let Some(id) = self.id else { return Ok(()) };
+        let requests = visit.tenant.node().requests();
+        let spent: Option<Stored> = requests.take(visit.tenant.id(), &id).await?;
+        spent.map(|_| ()).ok_or(Fault::FLOW_GONE)
+    }
+}
+
+/// Sends the browser to the client.
+fn respond(visit: &Visit, judged: &Judged<'_>, outcome: Outcome<'_>) -> Result<HttpResponse, Fault> {
+    let location = redirect::location(&judged.back, visit.tenant.issuer(), outcome);
+    let after_post = visit.request.method() == actix_web::http::Method::POST;
+    if !(after_post && redirect::is_private_use(&judged.back.redirect_uri)) {
+        return Ok(see_other(&location));
+    }
+    let page = HandOff {
+        frame: Frame::new(&visit.request, Some(&visit.tenant)),
+        application: &judged.application.name,
+        location: &location,
+    };
+    pages::show(actix_web::http::StatusCode::OK, &page, None)
+}
+
+async fn standing(
+    visit: &Visit,
+    judged: &Judged<'_>,
+    request: &Authorization,
+    member: Option<&Member>,
+) -> Result<Standing, Fault> {
+    let (tenant, application) = (&visit.tenant, judged.application);
+    let remembered = match member {
+        Some(member) if !application.first_party => tenant
+            .node()
+            .identity()
+            .consent(tenant.id(), member.user.id, application.id)
+            .await?
+            .is_some_and(|consent| request.target.scopes.is_subset(&consent.scopes)),
+        _ => false,
+    };
+    Ok(Standing {
+        first_party: application.first_party,
+        impersonable: judged.is_impersonable(),
+        remembered,
+        expected: request
+            .id_token_hint
+            .as_deref()
+            .and_then(|hint| read_hint(visit, hint))
+            .map(|hint| hint.sub),
+    })
+}
+
+/// Reads an ID token we issued, expired or not; `None` for anything else.
+pub fn read_hint(visit: &Visit, hint: &str) -> Option<HintClaims> {
+    let tenant = &visit.tenant;
+    let expected = Expected {
+        typ: ID_TOKEN_TYPE,
+        issuer: tenant.issuer(),
+        audience: None,
+        now: tenant.node().clock().now(),
+        accept_expired: true,
+    };
+    tenant.keys().verify(hint, &expected).ok()
+}

@@ -1,0 +1,84 @@
+//! What every request passes first: size limits, and a net under panics.
+//!
+//! A handler that panics answers a plain page with the request's id, and the worker goes on (R-INJ-07).
+//! Sizes are checked before anything is parsed (R-INJ-05).
+
+use std::panic::AssertUnwindSafe;
+
+use actix_web::{
+    Error, HttpResponse,
+    body::MessageBody,
+    dev::{ServiceRequest, ServiceResponse},
+    error::InternalError,
+    http::StatusCode,
+    middleware::Next,
+};
+use futures::FutureExt;
+use host::RequestId;
+
+use super::{error::Fault, pages};
+
+/// Longest request target, in bytes.
+pub const MAX_URI_BYTES: usize = 8 * 1024;
+/// Most bytes of header names and values.
+pub const MAX_HEAD_BYTES: usize = 16 * 1024;
+
+const LONG_URI: Fault = Fault::new(
+    StatusCode::URI_TOO_LONG,
+    "uri_too_long",
+    "This link is too long",
+    "The address has more than 8 KiB. The application that made it has to shorten it.",
+);
+const LARGE_HEAD: Fault = Fault::new(
+    StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+    "headers_too_large",
+    "This request is too large",
+    "The browser sent more than 16 KiB of headers. Deleting this site's cookies usually helps.",
+);
+
+/// Middleware.
+pub async fn protect(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    if let Some(fault) = oversized(&request) {
+        let answer = fault.negotiate(request.request(), None);
+        return Ok(request.into_response(answer).map_into_right_body());
+    }
+    let id = RequestId::of(request.request()).map_or_else(String::new, |id| id.to_string());
+    match AssertUnwindSafe(next.call(request)).catch_unwind().await {
+        Ok(outcome) => Ok(outcome?.map_into_left_body()),
+        Err(_) => {
+            tracing::error!("a handler panicked; the panic hook wrote where");
+            Err(InternalError::from_response("panic", panicked(&id)).into())
+        }
+    }
+}
+
+fn oversized(request: &ServiceRequest) -> Option<Fault> {
+    let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
+    if target > MAX_URI_BYTES {
+        return Some(LONG_URI);
+    }
+    let head: usize = request
+        .headers()
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len())
+        .sum();
+    (head > MAX_HEAD_BYTES).then_some(LARGE_HEAD)
+}
+
+/// The answer leaves as an error, past the middleware that adds headers, so it brings its own.
+fn panicked(id: &str) -> HttpResponse {
+    let mut response = pages::panic_page(id);
+    for (name, value) in [
+        ("x-request-id", id),
+        ("x-content-type-options", "nosniff"),
+        ("x-frame-options", "DENY"),
+        ("referrer-policy", "no-referrer"),
+    ] {
+        let value = value.try_into().expect("an id is plain ASCII");
+        response.headers_mut().insert(name.try_into().expect("a header name"), value);
+    }
+    response
+}

@@ -1,0 +1,69 @@
+//! H17: an invited person sets a password and thereby gets the account.
+//!
+//! Opening the link spends nothing; only the form's post does (R-REC-02). The person is signed in
+//! afterwards: the link went to them alone, and they have just chosen the password.
+
+use actix_web::{HttpResponse, http::StatusCode};
+
+use super::{
+    error::Fault,
+    form::Form,
+    login,
+    pages::{self, FieldErrors, Frame, Invite},
+    register::{LINK_USED, field_errors},
+    visit::Visit,
+};
+
+/// `GET /invite`
+pub async fn get(visit: Visit) -> HttpResponse {
+    let result = page(&visit).await;
+    pages::answer(&visit, result)
+}
+
+async fn page(visit: &Visit) -> Result<HttpResponse, Fault> {
+    let query = visit.query()?;
+    let token = query.get("token").ok_or(LINK_USED)?;
+    show(visit, token, FieldErrors::default()).await
+}
+
+/// `POST /invite`
+pub async fn post(mut visit: Visit, form: Form) -> HttpResponse {
+    let result = accept(&mut visit, form).await;
+    pages::answer(&visit, result)
+}
+
+async fn accept(visit: &mut Visit, form: Form) -> Result<HttpResponse, Fault> {
+    let params = form.for_page()?;
+    visit.check_post(&params)?;
+    let token = params.get("token").ok_or(LINK_USED)?;
+    let password = params.get("password").unwrap_or_default();
+    let tenant = &visit.tenant;
+    match tenant.node().accounts().accept_invitation(tenant, token, password).await {
+        Ok(user) => {
+            let member = visit.sign_in(user).await?;
+            login::after(visit, None, &member).await
+        }
+        Err(error) => show(visit, token, field_errors(error)?).await,
+    }
+}
+
+async fn show(visit: &Visit, token: &str, errors: FieldErrors) -> Result<HttpResponse, Fault> {
+    let tenant = &visit.tenant;
+    let invitation = match tenant.node().accounts().invitation(tenant, token).await {
+        Ok(invitation) => invitation,
+        Err(error) => return Err(field_errors(error).err().unwrap_or(LINK_USED)),
+    };
+    let status = if errors.any() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
+    let page = Invite {
+        frame: Frame::new(&visit.request, Some(tenant)),
+        action: tenant.place().path("invite"),
+        csrf: visit.csrf(),
+        token,
+        email: &invitation.email,
+        inviter: &invitation.inviter,
+        expires_at: invitation.expires_at.format("%-d %B %Y, %H:%M UTC").to_string(),
+        min_length: tenant.policies().password.min_length,
+        errors,
+    };
+    pages::show(status, &page, None)
+}

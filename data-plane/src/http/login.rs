@@ -1,0 +1,151 @@
+//! H1 and H2: sign in with e-mail address and password, on one page.
+//!
+//! Whatever is wrong, the page says the same (R-ENUM-01); the identifier stays, the password does not.
+//! Where to go afterwards comes only from the attempt this browser began, never from the query
+//! (R-AUTHZ-10). The session id is new after every sign-in (R-SESS-03).
+
+use actix_web::{
+    HttpResponse,
+    http::{StatusCode, header},
+};
+use contract::policies::RegistrationMode;
+
+use super::{
+    error::Fault,
+    flow::Flow,
+    form::Form,
+    pages::{self, Frame, Login, Ties, see_other},
+    params::Params,
+    visit::Visit,
+};
+use crate::accounts::{SignIn, SignInError};
+
+const REFUSED: &str = "The e-mail address or password is not right.";
+
+/// `GET /login`
+pub async fn get(visit: Visit) -> HttpResponse {
+    let result = page(&visit).await;
+    pages::answer(&visit, result)
+}
+
+async fn page(visit: &Visit) -> Result<HttpResponse, Fault> {
+    let query = visit.query()?;
+    let flow = Flow::find(visit, query.get("flow")).await?;
+    if flow.is_none() && visit.member().await?.is_some() {
+        return Ok(see_other(&visit.tenant.place().path("")));
+    }
+    let notice = query.get("confirmed").map(|_| "Your address is confirmed. Sign in to continue.");
+    show(visit, flow.as_ref(), &Shown { notice, ..Shown::default() })
+}
+
+/// `POST /login`
+pub async fn post(mut visit: Visit, form: Form) -> HttpResponse {
+    let result = sign_in(&mut visit, form).await;
+    pages::answer(&visit, result)
+}
+
+async fn sign_in(visit: &mut Visit, form: Form) -> Result<HttpResponse, Fault> {
+    let params = form.for_page()?;
+    visit.check_post(&params)?;
+    let flow = Flow::find(visit, params.get("flow")).await?;
+    let identifier = params.get("identifier").unwrap_or_default();
+    let attempt = SignIn {
+        identifier,
+        password: params.get("password").unwrap_or_default(),
+        ip: visit.ip(),
+    };
+    let tenant = &visit.tenant;
+    let user = match tenant.node().accounts().sign_in(tenant, attempt).await {
+        Ok(user) => user,
+        Err(SignInError::Refused) => {
+            let shown = Shown { error: Some(REFUSED), identifier, ..Shown::default() };
+            return show(visit, flow.as_ref(), &shown);
+        }
+        Err(SignInError::Wait { retry_after }) => return wait(visit, flow.as_ref(), &params, retry_after),
+        Err(SignInError::Busy { retry_after }) => return Err(Fault::busy(retry_after)),
+        Err(SignInError::Unavailable(cause)) => return Err(cause.into()),
+    };
+    let member = visit.sign_in(user).await?;
+    after(visit, flow, &member).await
+}
+
+/// Goes on after a person proved who they are, here or by registering.
+///
+/// # Errors
+/// As [`Flow::advance`].
+pub async fn after(
+    visit: &Visit,
+    flow: Option<Flow>,
+    member: &super::visit::Member,
+) -> Result<HttpResponse, Fault> {
+    match flow {
+        Some(mut flow) => {
+            flow.signed_in(visit, member.session.id).await?;
+            flow.advance(visit, Some(member), false).await
+        }
+        None => Ok(see_other(&visit.tenant.place().path(""))),
+    }
+}
+
+/// Too many attempts: the same form, with the time to wait.
+fn wait(
+    visit: &Visit,
+    flow: Option<&Flow>,
+    params: &Params,
+    retry_after: std::time::Duration,
+) -> Result<HttpResponse, Fault> {
+    let text = format!("Too many attempts. Try again in {}.", pages::in_words(retry_after.as_secs()));
+    let shown = Shown {
+        status: StatusCode::TOO_MANY_REQUESTS,
+        error: Some(&text),
+        identifier: params.get("identifier").unwrap_or_default(),
+        ..Shown::default()
+    };
+    let mut response = show(visit, flow, &shown)?;
+    let seconds = retry_after.as_secs().max(1);
+    response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+    Ok(response)
+}
+
+struct Shown<'a> {
+    status: StatusCode,
+    identifier: &'a str,
+    error: Option<&'a str>,
+    notice: Option<&'a str>,
+}
+
+impl Default for Shown<'_> {
+    fn default() -> Self {
+        Self { status: StatusCode::OK, identifier: "", error: None, notice: None }
+    }
+}
+
+fn show(visit: &Visit, flow: Option<&Flow>, shown: &Shown<'_>) -> Result<HttpResponse, Fault> {
+    let tenant = &visit.tenant;
+    let judged = flow.map(|flow| flow.judge(visit)).transpose()?;
+    let hint = judged
+        .as_ref()
+        .and_then(|judged| judged.request.as_ref().ok())
+        .and_then(|request| request.login_hint.as_deref());
+    let page = Login {
+        frame: Frame::new(&visit.request, Some(tenant)),
+        action: tenant.place().path("login"),
+        ties: Ties::of(visit, flow),
+        application: judged.as_ref().map(|judged| judged.application.name.as_str()),
+        identifier: if shown.error.is_some() { shown.identifier } else { hint.unwrap_or_default() },
+        error: shown.error,
+        notice: shown.notice,
+        register: register_link(visit, flow),
+    };
+    let status = match shown.error {
+        Some(_) if shown.status == StatusCode::OK => StatusCode::BAD_REQUEST,
+        _ => shown.status,
+    };
+    pages::show(status, &page, judged.as_ref().map(|judged| judged.back.redirect_uri.as_str()))
+}
+
+/// Where to create an account, if anyone may.
+pub fn register_link(visit: &Visit, flow: Option<&Flow>) -> Option<String> {
+    let open = visit.tenant.policies().registration.mode == RegistrationMode::Open;
+    open.then(|| visit.page_link("register", flow))
+}

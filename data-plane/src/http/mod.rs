@@ -1,0 +1,134 @@
+//! The tenant endpoints: OAuth 2.x and OpenID Connect for programs, hosted pages for people.
+//!
+//! Every endpoint exists twice by one list of routes: below `/t/{tenant}` on the shared host and at the
+//! root of a tenant's own host. [`tenant::Tenant`] decides which tenant a request is for, once. Rules
+//! are pure functions in files of their own (`params`, `pkce`, `request`, `client`, `step`, `redirect`,
+//! …) with tables beside them; handlers extract, call, convert and return.
+//!
+//! This module must never write personal data, codes, tokens or cookies to a log, never trust a
+//! forwarding header, and never redirect to an address it has not compared with a registered one.
+
+mod account;
+mod assets;
+mod authorize;
+mod claims;
+mod client;
+mod client_auth;
+mod consent;
+mod cookies;
+mod cors;
+mod csp;
+mod csrf;
+mod error;
+mod flow;
+mod form;
+mod guard;
+mod invite;
+mod login;
+mod logout;
+mod metadata;
+mod pages;
+mod params;
+mod pkce;
+mod redirect;
+mod register;
+mod request;
+mod step;
+mod tenant;
+mod token;
+mod userinfo;
+mod visit;
+
+use actix_web::{
+    FromRequest, HttpRequest, HttpResponse, Resource,
+    dev::Payload,
+    http::{StatusCode, header},
+    middleware::from_fn,
+    web::{self, Data, ServiceConfig},
+};
+
+use self::{error::Fault, tenant::Tenant};
+use crate::Node;
+
+/// Adds the tenant endpoints of `node` to an application. They answer every path that no earlier service
+/// took, so operational routes are registered first.
+pub fn configure(cfg: &mut ServiceConfig, node: &Node) {
+    cfg.service(
+        web::scope("")
+            .app_data(Data::new(node.clone()))
+            .wrap(from_fn(guard::protect))
+            .service(only_get(ui_assets::BASE.to_owned() + "{path}", web::get().to(assets::get)))
+            // RFC 8414 §3.1 inserts the well-known part before an issuer's path; many clients of OpenID
+            // Connect do the same.
+            .service(metadata_at("/.well-known/oauth-authorization-server/t/{tenant}"))
+            .service(metadata_at("/.well-known/openid-configuration/t/{tenant}"))
+            .service(web::scope("/t/{tenant}").configure(endpoints).default_service(web::to(not_found)))
+            .configure(endpoints)
+            .default_service(web::to(not_found)),
+    );
+}
+
+/// Every endpoint of one tenant.
+fn endpoints(cfg: &mut ServiceConfig) {
+    cfg.service(metadata_at("/.well-known/openid-configuration"))
+        .service(metadata_at("/.well-known/oauth-authorization-server"))
+        .service(program("/oauth2/jwks", "GET").route(web::get().to(metadata::jwks)).wrap(from_fn(cors::allow)))
+        .service(program("/oauth2/token", "POST").route(web::post().to(token::post)).wrap(from_fn(cors::allow)))
+        .service(
+            program("/oauth2/userinfo", "GET, POST")
+                .route(web::get().to(userinfo::show))
+                .route(web::post().to(userinfo::show))
+                .wrap(from_fn(cors::allow)),
+        )
+        .service(page("/oauth2/authorize").route(web::get().to(authorize::get)).route(web::post().to(authorize::post)))
+        .service(page("/oauth2/logout").route(web::get().to(logout::get)).route(web::post().to(logout::post)))
+        .service(page("/login").route(web::get().to(login::get)).route(web::post().to(login::post)))
+        .service(page("/register").route(web::get().to(register::get)).route(web::post().to(register::post)))
+        .service(only_get("/register/sent".to_owned(), web::get().to(register::sent)))
+        .service(page("/verify").route(web::get().to(register::verify_page)).route(web::post().to(register::verify)))
+        .service(page("/consent").route(web::get().to(consent::get)).route(web::post().to(consent::post)))
+        .service(page("/invite").route(web::get().to(invite::get)).route(web::post().to(invite::post)))
+        .service(program("/logout", "POST").route(web::post().to(logout::confirm)))
+        .service(only_get("/signed-out".to_owned(), web::get().to(logout::done)))
+        .service(only_get("/".to_owned(), web::get().to(account::get)))
+        .service(only_get(String::new(), web::get().to(account::get)));
+}
+
+fn metadata_at(path: &str) -> impl actix_web::dev::HttpServiceFactory + 'static {
+    program(path, "GET").route(web::get().to(metadata::discovery)).wrap(from_fn(cors::allow))
+}
+
+fn page(path: &str) -> Resource {
+    program(path, "GET, POST")
+}
+
+fn only_get(path: String, route: actix_web::Route) -> Resource {
+    program(&path, "GET").route(route)
+}
+
+/// A resource that says which methods it has when asked with another (RFC 9110 §15.5.6).
+fn program(path: &str, allow: &'static str) -> Resource {
+    web::resource(path).default_service(web::to(move |request: HttpRequest| async move {
+        method_not_allowed(&request, allow)
+    }))
+}
+
+fn method_not_allowed(request: &HttpRequest, allow: &'static str) -> HttpResponse {
+    const FAULT: Fault = Fault::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "method_not_allowed",
+        "This address works differently",
+        "It does not answer this kind of request.",
+    );
+    let mut response = FAULT.negotiate(request, Tenant::of(request).as_ref());
+    response
+        .headers_mut()
+        .insert(header::ALLOW, header::HeaderValue::from_static(allow));
+    response
+}
+
+/// Everything else: a page in the tenant's dress, where there is a tenant.
+async fn not_found(request: HttpRequest) -> HttpResponse {
+    let tenant = Tenant::from_request(&request, &mut Payload::None).await;
+    Fault::NOT_FOUND.negotiate(&request, tenant.ok().as_ref())
+}

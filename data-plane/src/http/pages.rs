@@ -1,0 +1,423 @@
+//! The hosted pages: one struct per template, and the one way to turn it into an answer.
+//!
+//! `askama` escapes every value by the template's extension, and no template marks anything as safe
+//! (R-INJ-02). Pages have no script. Texts that name a client or a person come from the release or the
+//! identity store, never from the query, except the identifier a person just typed themselves.
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::{StatusCode, header},
+};
+use askama::Template;
+use host::RequestId;
+
+use super::{
+    csp,
+    error::Fault,
+    flow::Flow,
+    tenant::Tenant,
+    visit::Visit,
+};
+
+/// What every page shows around its content.
+pub struct Frame {
+    /// Whose page it is; our product's name where no tenant is known.
+    pub name: String,
+    /// Its initials.
+    pub monogram: String,
+    /// Names the request for support.
+    pub request_id: String,
+    /// The style sheet.
+    pub css: &'static str,
+    /// The text font.
+    pub font: &'static str,
+}
+
+impl Frame {
+    /// The frame of a tenant's pages, or a neutral one.
+    pub fn new(request: &HttpRequest, tenant: Option<&Tenant>) -> Self {
+        let name = tenant.map_or("Bailiwick", |tenant| tenant.name()).to_owned();
+        Self {
+            monogram: monogram(&name),
+            name,
+            request_id: RequestId::of(request).map_or_else(String::new, |id| id.to_string()),
+            css: ui_assets::hosted_css_url(),
+            font: ui_assets::font_url(),
+        }
+    }
+}
+
+/// One or two initials for the square in front of a name.
+pub fn monogram(name: &str) -> String {
+    let mut words = name.split_whitespace().filter_map(|word| word.chars().find(|c| c.is_alphanumeric()));
+    let initials: String = match (words.next(), words.next()) {
+        (Some(first), Some(second)) => [first, second].iter().collect(),
+        (Some(_), None) => name.chars().filter(|c| c.is_alphanumeric()).take(2).collect(),
+        (None, _) => "?".to_owned(),
+    };
+    initials.to_uppercase()
+}
+
+/// The address of an icon in the sprite; for templates.
+pub fn icon(name: &str) -> String {
+    ui_assets::icon_href(name)
+}
+
+/// Hidden fields and links that tie a form to its visit.
+pub struct Ties {
+    /// The CSRF token.
+    pub csrf: String,
+    /// The sign-in attempt, if there is one.
+    pub flow: Option<String>,
+}
+
+impl Ties {
+    /// The ties of a form shown in this visit.
+    pub fn of(visit: &Visit, flow: Option<&Flow>) -> Self {
+        Self {
+            csrf: visit.csrf(),
+            flow: flow.and_then(Flow::id).map(str::to_owned),
+        }
+    }
+}
+
+/// H1 and H2: identifier and password on one page.
+#[derive(Template)]
+#[template(path = "login.html")]
+pub struct Login<'a> {
+    /// Around the page.
+    pub frame: Frame,
+    /// Where the form goes.
+    pub action: String,
+    /// Ties the form.
+    pub ties: Ties,
+    /// The application that asks, if one does.
+    pub application: Option<&'a str>,
+    /// Kept after an error; from `login_hint` before.
+    pub identifier: &'a str,
+    /// Why the last try failed.
+    pub error: Option<&'a str>,
+    /// Good news, such as a confirmed address.
+    pub notice: Option<&'a str>,
+    /// Where to create an account, where anyone may.
+    pub register: Option<String>,
+}
+
+/// H9: create an account.
+#[derive(Template)]
+#[template(path = "register.html")]
+pub struct Register<'a> {
+    /// Around the page.
+    pub frame: Frame,
+    /// Where the form goes.
+    pub action: String,
+    /// Ties the form.
+    pub ties: Ties,
+    /// The application that asks, if one does.
+    pub application: Option<&'a str>,
+    /// Kept after an error.
+    pub identifier: &'a str,
+    /// Kept after an error.
+    pub name: &'a str,
+    /// Whether a name is asked for.
+    pub ask_name: bool,
+    /// Fewest characters of a password.
+    pub min_length: u32,
+    /// What is wrong with which field.
+    pub errors: FieldErrors,
+    /// Where to sign in instead.
+    pub login: String,
+}
+
+/// What is wrong with the fields of a form, in sentences.
+#[derive(Default)]
+pub struct FieldErrors {
+    /// The e-mail address.
+    pub identifier: Vec<String>,
+    /// The name.
+    pub name: Vec<String>,
+    /// The password.
+    pub password: Vec<String>,
+}
+
+impl FieldErrors {
+    /// Whether anything is wrong.
+    pub fn any(&self) -> bool {
+        !(self.identifier.is_empty() && self.name.is_empty() && self.password.is_empty())
+    }
+}
+
+/// H17: accept an invitation by setting a password.
+#[derive(Template)]
+#[template(path = "invite.html")]
+pub struct Invite<'a> {
+    /// Around the page.
+    pub frame: Frame,
+    /// Where the form goes.
+    pub action: String,
+    /// The CSRF token.
+    pub csrf: String,
+    /// The one-time link's token.
+    pub token: &'a str,
+    /// Who was invited.
+    pub email: &'a str,
+    /// By whom.
+    pub inviter: &'a str,
+    /// Until when, in UTC.
+    pub expires_at: String,
+    /// Fewest characters of a password.
+    pub min_length: u32,
+    /// What is wrong.
+    pub errors: FieldErrors,
+}
+
+/// H10: confirm an address with a button.
+#[derive(Template)]
+#[template(path = "verify.html")]
+pub struct Verify<'a> {
+    /// Around the page.
+    pub frame: Frame,
+    /// Where the form goes.
+    pub action: String,
+    /// The CSRF token.
+    pub csrf: String,
+    /// The one-time link's token.
+    pub token: &'a str,
+}
+
+/// A line of the consent page.
+pub struct ScopeLine {
+    /// The icon's name.
+    pub icon: &'static str,
+    /// What it allows, in words.
+    pub words: String,
+    /// For whom or what.
+    pub detail: String,
+}
+
+/// H11: consent.
+#[derive(Template)]
+#[template(path = "consent.html")]
+pub struct Consent<'a> {
+    /// Around the page.
+    pub frame: Frame,
+    /// Where the form goes.
+    pub action: String,
+    /// Ties the form.
+    pub ties: Ties,
+    /// Who asks.
+    pub application: &'a str,
+    /// Its initials.
+    pub initials: String,
+    /// Who is asked.
+    pub account: &'a str,
+    /// What for.
+    pub scopes: Vec<ScopeLine>,
+    /// Where the answer goes.
+    pub return_host: &'a str,
+    /// Whether the decision is kept.
+    pub remembered: bool,
+    /// Whether another program could pretend to be this one.
+    pub impersonable: bool,
+}
+
+/// An application that belongs to the tenant itself.
+pub struct OwnApplication<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Its address.
+    pub href: &'a str,
+}
+
+/// The tenant's front page: who is signed in.
+#[derive(Template)]
+#[template(path = "account.html")]
+pub struct Account<'a> {
+    /// Around the page.
+    pub frame: Frame,
+    /// The person's address, if someone is signed in.
+    pub email: Option<&'a str>,
+    /// The person's name, if it is known.
+    pub name: Option<&'a str>,
+    /// Where to sign in.
+    pub login: String,
+    /// Where to create an account, where anyone may.
+    pub register: Option<String>,
+    /// Where to sign out.
+    pub logout: String,
+    /// The CSRF token of the sign-out form.
+    pub csrf: String,
+    /// The tenant's own applications.
+    pub applications: Vec<OwnApplication<'a>>,
+}
+
+/// Asks whether to sign out.
+#[derive(Template)]
+#[template(path = "logout.html")]
+pub struct Logout<'a> {
+    /// Around the page.
+    pub frame: Frame,
+    /// Where the form goes.
+    pub action: String,
+    /// The CSRF token.
+    pub csrf: String,
+    /// Who would be signed out.
+    pub account: &'a str,
+    /// The application that asks, if it is known.
+    pub application: Option<&'a str>,
+    /// Sent along so that the answer can go back there.
+    pub back: Option<&'a LogoutReturn>,
+    /// Where "Stay signed in" leads.
+    pub stay: String,
+}
+
+/// Where a logout returns to, already checked against the client.
+pub struct LogoutReturn {
+    /// The client.
+    pub client_id: String,
+    /// The registered address.
+    pub uri: String,
+    /// Comes back unchanged.
+    pub state: Option<String>,
+}
+
+/// H18 and other pages that only say something.
+#[derive(Template)]
+#[template(path = "message.html")]
+pub struct Message<'a> {
+    /// Around the page.
+    pub frame: Frame,
+    /// `ok`, `info`, `warn` or `bad`.
+    pub tone: &'static str,
+    /// The icon's name.
+    pub icon: &'static str,
+    /// The heading.
+    pub title: &'a str,
+    /// What happened.
+    pub detail: &'a str,
+    /// The way on.
+    pub link: Option<(String, &'a str)>,
+}
+
+/// Leaves for an installed application by a page of our own (console.md 5.1).
+#[derive(Template)]
+#[template(path = "handoff.html")]
+pub struct HandOff<'a> {
+    /// Around the page.
+    pub frame: Frame,
+    /// The application.
+    pub application: &'a str,
+    /// The full address of the response.
+    pub location: &'a str,
+}
+
+/// H19: something went wrong.
+#[derive(Template)]
+#[template(path = "error.html")]
+struct ErrorPage<'a> {
+    frame: Frame,
+    title: &'a str,
+    detail: &'a str,
+    wait: Option<String>,
+}
+
+/// Writes a page. `redirect_uri` is where its form posts may end.
+///
+/// # Errors
+/// The template cannot be written.
+pub fn show(
+    status: StatusCode,
+    page: &impl Template,
+    redirect_uri: Option<&str>,
+) -> Result<HttpResponse, Fault> {
+    let body = page.render()?;
+    Ok(HttpResponse::build(status)
+        .content_type("text/html; charset=utf-8")
+        .insert_header((header::CONTENT_SECURITY_POLICY, csp::policy(redirect_uri)))
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .body(body))
+}
+
+/// Ends a page's handler: the answer or the error page, with the cookies of the visit.
+pub fn answer(visit: &Visit, result: Result<HttpResponse, Fault>) -> HttpResponse {
+    visit.finish(
+        result.unwrap_or_else(|error| fault(&error, &visit.request, Some(&visit.tenant))),
+    )
+}
+
+/// The error page.
+pub fn fault(fault: &Fault, request: &HttpRequest, tenant: Option<&Tenant>) -> HttpResponse {
+    let page = ErrorPage {
+        frame: Frame::new(request, tenant),
+        title: fault.title,
+        detail: fault.detail,
+        wait: fault.retry_after.map(in_words),
+    };
+    let mut response = show(fault.status, &page, None).unwrap_or_else(|_| fault.json());
+    if let Some(seconds) = fault.retry_after {
+        response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+    }
+    response
+}
+
+/// A waiting time as people say it, rounded up.
+pub fn in_words(seconds: u64) -> String {
+    match seconds {
+        0 | 1 => "1 second".to_owned(),
+        2..=90 => format!("{seconds} seconds"),
+        _ => format!("{} minutes", seconds.div_ceil(60)),
+    }
+}
+
+/// The page of a panic: written without anything that could fail again.
+pub fn panic_page(request_id: &str) -> HttpResponse {
+    let page = ErrorPage {
+        frame: Frame {
+            name: "Bailiwick".into(),
+            monogram: "B".into(),
+            request_id: request_id.to_owned(),
+            css: ui_assets::hosted_css_url(),
+            font: ui_assets::font_url(),
+        },
+        title: "Something went wrong",
+        detail: "This is our fault, not yours. If it happens again, tell support the request number below.",
+        wait: None,
+    };
+    show(StatusCode::INTERNAL_SERVER_ERROR, &page, None)
+        .unwrap_or_else(|_| HttpResponse::InternalServerError().finish())
+}
+
+/// A redirect that always continues with GET (R-AUTHZ-09).
+pub fn see_other(location: &str) -> HttpResponse {
+    match header::HeaderValue::from_str(location) {
+        Ok(location) => HttpResponse::SeeOther()
+            .insert_header((header::LOCATION, location))
+            .insert_header((header::CACHE_CONTROL, "no-store"))
+            .finish(),
+        // Only a URI with characters outside ASCII gets here; the registration rules refuse them too.
+        Err(_) => Fault::bad_request("The address to return to cannot be written into a header.").json(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waiting_times_read_well() {
+        for (seconds, expected) in
+            [(0, "1 second"), (1, "1 second"), (90, "90 seconds"), (91, "2 minutes"), (3600, "60 minutes")]
+        {
+            assert_eq!(in_words(seconds), expected);
+        }
+    }
+
+    #[test]
+    fn monograms() {
+        for (name, expected) in [
+            ("Acme", "AC"), ("Acme Europe", "AE"), ("  é", "É"), ("<script>", "SC"), ("—", "?"), ("", "?"),
+        ] {
+            assert_eq!(monogram(name), expected, "{name}");
+        }
+    }
+}

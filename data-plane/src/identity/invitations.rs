@@ -1,0 +1,173 @@
+//! Rows of invitations: one open invitation per user to be, found by the hash of its token.
+
+use chrono::{DateTime, Utc};
+use contract::{
+    canonical::sha256_hex,
+    ids::{TenantId, UserId},
+};
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, sea_query::OnConflict};
+
+use super::{
+    IdentityStore, NewUser, StoreError, User, micros, parse,
+    tables::{invitations as rows, users},
+    time, users as user_rows,
+};
+
+/// An open invitation.
+pub struct InvitationRow {
+    /// The id the account will have.
+    pub user: UserId,
+    /// To which address.
+    pub email: String,
+    /// The person's name.
+    pub name: String,
+    /// Who invites.
+    pub inviter: String,
+    /// Whether the link went to the address, so that using it proves the address.
+    pub mailed: bool,
+    /// Until when.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// Whether an invitation could be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Invited {
+    /// It was; an earlier one for the same user is void.
+    Open,
+    /// There is such a user already.
+    AccountExists,
+    /// Another user has the address.
+    EmailTaken,
+}
+
+/// What became of an acceptance.
+pub enum Accept {
+    /// The account exists now.
+    Done(User),
+    /// The link is unknown, used or over.
+    LinkInvalid,
+    /// Somebody registered the address meanwhile; the invitation stays open.
+    EmailTaken,
+}
+
+impl IdentityStore {
+    /// Opens an invitation whose link carries `token`.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn open_invitation(
+        &self,
+        tenant: TenantId,
+        invitation: &InvitationRow,
+        token: &str,
+    ) -> Result<Invited, StoreError> {
+        if self.find_user(tenant, invitation.user).await?.is_some() {
+            return Ok(Invited::AccountExists);
+        }
+        let holder = self
+            .find_user_by_identifier(tenant, &invitation.email)
+            .await?;
+        if holder.is_some() {
+            return Ok(Invited::EmailTaken);
+        }
+        let row = rows::ActiveModel {
+            tenant: Set(tenant.to_string()),
+            user_id: Set(invitation.user.to_string()),
+            token_hash: Set(sha256_hex(token.as_bytes())),
+            email: Set(invitation.email.clone()),
+            name: Set(invitation.name.clone()),
+            inviter: Set(invitation.inviter.clone()),
+            mailed: Set(invitation.mailed),
+            expires_at: Set(micros(invitation.expires_at)),
+            created_at: Set(self.now()),
+        };
+        let key = [rows::Column::Tenant, rows::Column::UserId];
+        let rest = [
+            rows::Column::TokenHash,
+            rows::Column::Email,
+            rows::Column::Name,
+            rows::Column::Inviter,
+            rows::Column::Mailed,
+            rows::Column::ExpiresAt,
+            rows::Column::CreatedAt,
+        ];
+        rows::Entity::insert(row)
+            .on_conflict(OnConflict::columns(key).update_columns(rest).to_owned())
+            .exec_without_returning(&self.db)
+            .await?;
+        Ok(Invited::Open)
+    }
+
+    /// The open invitation of a token.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn find_invitation(
+        &self,
+        tenant: TenantId,
+        token: &str,
+    ) -> Result<Option<InvitationRow>, StoreError> {
+        let row = rows::Entity::find()
+            .filter(rows::Column::Tenant.eq(tenant.to_string()))
+            .filter(rows::Column::TokenHash.eq(sha256_hex(token.as_bytes())))
+            .filter(rows::Column::ExpiresAt.gt(self.now()))
+            .one(&self.db)
+            .await?;
+        row.map(read).transpose()
+    }
+
+    /// Uses an invitation up and makes its user, in one transaction: of many callers one succeeds.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn accept_invitation(
+        &self,
+        tenant: TenantId,
+        token: &str,
+        phc: &str,
+    ) -> Result<Accept, StoreError> {
+        let Some(invitation) = self.find_invitation(tenant, token).await? else {
+            return Ok(Accept::LinkInvalid);
+        };
+        let transaction = self.begin().await?;
+        let used = rows::Entity::delete_many()
+            .filter(rows::Column::Tenant.eq(tenant.to_string()))
+            .filter(rows::Column::TokenHash.eq(sha256_hex(token.as_bytes())))
+            .exec(&transaction)
+            .await?;
+        if used.rows_affected == 0 {
+            transaction.rollback().await?;
+            return Ok(Accept::LinkInvalid);
+        }
+        let user = NewUser {
+            id: invitation.user,
+            email: &invitation.email,
+            email_verified: invitation.mailed,
+            name: Some(&invitation.name),
+            phc,
+        };
+        let made: Option<users::Model> =
+            user_rows::insert_user(&transaction, tenant, user, self.now()).await?;
+        match made {
+            Some(row) => {
+                transaction.commit().await?;
+                Ok(Accept::Done(user_rows::read(row)?))
+            }
+            None => {
+                transaction.rollback().await?;
+                Ok(Accept::EmailTaken)
+            }
+        }
+    }
+}
+
+fn read(row: rows::Model) -> Result<InvitationRow, StoreError> {
+    Ok(InvitationRow {
+        user: parse(&row.user_id, "a user id")?,
+        email: row.email,
+        name: row.name,
+        inviter: row.inviter,
+        mailed: row.mailed,
+        expires_at: time(row.expires_at)?,
+    })
+}

@@ -1,0 +1,298 @@
+//! From a signed manifest to a served tenant: verify, assemble, rehearse, seal, swap; or refuse.
+//!
+//! The order is the point (R-NODE-03 to R-NODE-05). Nothing is looked at before the signature holds,
+//! nothing is served before a token was minted and verified with it in the shadow, nothing is served that
+//! is not on disk, and the swap is one pointer. Whatever fails, the last good version keeps serving, the
+//! control plane is told why, and an alarm is logged and counted. Input that panics this code is a bug.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use contract::{
+    application::SigningAlgorithm,
+    frames::Outcome,
+    ids::TenantId,
+    index::RegionIndex,
+    jws::{JwsError, TrustRoot},
+    manifest::{FORMAT, Manifest},
+    release::{Release, ReleaseError},
+    tenant::Region,
+};
+use host::Clock;
+use serde_json::{Value, json};
+use tokio::sync::Mutex;
+
+use super::{
+    Releases, Snapshot, SnapshotError, TenantRuntime,
+    snapshot::Bodies,
+};
+use crate::{
+    identity::IdentityStore,
+    keys::{self, Expected, KeyRing, KeysError},
+    metrics::NodeMetrics,
+};
+
+/// Why a release is not served. Texts go to the control plane and into the log: no personal data.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ApplyError {
+    #[error("the manifest {0}")]
+    Manifest(#[from] JwsError),
+    #[error("the manifest belongs to another tenant than the frame")]
+    OtherTenant,
+    #[error("the manifest is for region {0}, and this node stands elsewhere")]
+    OtherRegion(Region),
+    #[error("the release needs node version {0} or newer")]
+    NodeTooOld(String),
+    #[error("version {offered} is not newer than {highest}, the highest applied here")]
+    Rollback { offered: u64, highest: u64 },
+    #[error("version {0} was applied with other content")]
+    OtherContent(u64),
+    #[error(transparent)]
+    Release(#[from] ReleaseError),
+    #[error("another tenant on this node has the same slug or host")]
+    NameTaken,
+    #[error("the tenant's signing keys are not available: {0}")]
+    Keys(#[from] KeysError),
+    #[error("the self-test failed: {0}")]
+    SelfTest(&'static str),
+    #[error("it cannot be kept: {0}")]
+    Snapshot(#[from] SnapshotError),
+}
+
+/// Applies releases, one at a time.
+pub(crate) struct Applier {
+    pub(crate) region: Region,
+    pub(crate) software_version: String,
+    pub(crate) trust: TrustRoot,
+    pub(crate) snapshot: Snapshot,
+    pub(crate) identity: IdentityStore,
+    pub(crate) clock: Clock,
+    pub(crate) metrics: NodeMetrics,
+    pub(crate) releases: Arc<Releases>,
+    pub(crate) turn: Mutex<()>,
+}
+
+/// A release that has passed every check.
+struct Candidate {
+    runtime: TenantRuntime,
+    bodies: Bodies,
+}
+
+impl Applier {
+    /// Verifies and serves a release; says what to answer. Never serves a part of one.
+    pub(crate) async fn apply(
+        &self,
+        tenant: TenantId,
+        jws: &str,
+        fresh: Bodies,
+    ) -> (Option<u64>, Outcome) {
+        let _turn = self.turn.lock().await;
+        let claimed = Manifest::verify(jws, &self.trust);
+        let version = claimed.as_ref().ok().map(|manifest| manifest.version);
+        let result = match claimed {
+            Ok(manifest) => self.advance(tenant, manifest, jws, fresh).await,
+            Err(error) => Err(error.into()),
+        };
+        match result {
+            Ok(()) => (version, Outcome::Applied),
+            Err(error) => {
+                let reason = error.to_string();
+                self.alarm(tenant, version, &reason);
+                (version, Outcome::Rejected { reason })
+            }
+        }
+    }
+
+    /// Serves everything on disk that still verifies. For the start, before any request.
+    pub(crate) async fn reload(&self) -> Result<(), SnapshotError> {
+        let mut runtimes = Vec::new();
+        for tenant in self.snapshot.tenants()? {
+            // A wrong key is a wrong installation and stops the start; damage costs only its tenant.
+            let record = match self.snapshot.record(tenant) {
+                Err(SnapshotError::File(error @ host::SealedFileError::WrongKey { .. })) => {
+                    return Err(error.into());
+                }
+                Err(error) => {
+                    self.alarm(tenant, None, &error.to_string());
+                    continue;
+                }
+                Ok(record) => record,
+            };
+            let Some(jws) = record.and_then(|record| record.manifest) else {
+                continue;
+            };
+            match self.restore(tenant, &jws).await {
+                Ok(runtime) => runtimes.push(Arc::new(runtime)),
+                Err(error) => self.alarm(tenant, None, &error.to_string()),
+            }
+        }
+        self.releases.swap_in(runtimes);
+        Ok(())
+    }
+
+    /// Stops serving the tenants that a newer signed index no longer names.
+    pub(crate) async fn drop_unlisted(&self, index: &RegionIndex) {
+        let _turn = self.turn.lock().await;
+        for runtime in self.releases.all() {
+            let tenant = runtime.id();
+            let newer = index.issued_at > runtime.release().manifest.issued_at;
+            if index.tenants.contains_key(&tenant) || !newer {
+                continue;
+            }
+            self.releases.swap_out(tenant);
+            tracing::warn!(%tenant, "the region's index no longer names the tenant; it is not served any more");
+            if let Err(error) = self.snapshot.drop_release(tenant) {
+                tracing::error!(%tenant, %error, "the dropped release stays on disk");
+            }
+        }
+    }
+
+    async fn advance(
+        &self,
+        tenant: TenantId,
+        manifest: Manifest,
+        jws: &str,
+        fresh: Bodies,
+    ) -> Result<(), ApplyError> {
+        self.check_addressee(tenant, &manifest)?;
+        let served = self.releases.by_id(tenant);
+        if let Some(served) = served.filter(|served| served.version() == manifest.version) {
+            let same = served.manifest_hash == Manifest::hash_of(jws);
+            return same
+                .then_some(())
+                .ok_or(ApplyError::OtherContent(manifest.version));
+        }
+        let highest = self.snapshot.record(tenant)?;
+        let highest = highest.map_or(0, |record| record.highest);
+        if manifest.version <= highest {
+            return Err(ApplyError::Rollback {
+                offered: manifest.version,
+                highest,
+            });
+        }
+        let version = manifest.version;
+        let candidate = self.rehearse(manifest, jws, fresh).await?;
+        self.snapshot.store(
+            &candidate.runtime.release().manifest,
+            jws,
+            &candidate.bodies,
+        )?;
+        self.releases.swap_in(vec![Arc::new(candidate.runtime)]);
+        self.metrics.release_applied();
+        tracing::info!(%tenant, version, "release applied");
+        Ok(())
+    }
+
+    async fn restore(&self, tenant: TenantId, jws: &str) -> Result<TenantRuntime, ApplyError> {
+        let manifest = Manifest::verify(jws, &self.trust)?;
+        self.check_addressee(tenant, &manifest)?;
+        let candidate = self.rehearse(manifest, jws, Bodies::new()).await?;
+        Ok(candidate.runtime)
+    }
+
+    fn check_addressee(&self, tenant: TenantId, manifest: &Manifest) -> Result<(), ApplyError> {
+        if manifest.format > FORMAT {
+            return Err(ReleaseError::Format(manifest.format).into());
+        }
+        if manifest.tenant != tenant {
+            return Err(ApplyError::OtherTenant);
+        }
+        if manifest.region != self.region {
+            return Err(ApplyError::OtherRegion(manifest.region.clone()));
+        }
+        if !is_at_least(&self.software_version, &manifest.min_node_version) {
+            return Err(ApplyError::NodeTooOld(manifest.min_node_version.clone()));
+        }
+        Ok(())
+    }
+
+    /// Everything short of serving it.
+    async fn rehearse(
+        &self,
+        manifest: Manifest,
+        jws: &str,
+        fresh: Bodies,
+    ) -> Result<Candidate, ApplyError> {
+        let tenant = manifest.tenant;
+        let mut bodies = fresh;
+        for hash in manifest.sections.values() {
+            if !bodies.contains_key(hash) {
+                let kept = self.snapshot.section(tenant, hash);
+                bodies.extend(kept.map(|body| (hash.clone(), body)));
+            }
+        }
+        let release = Release::assemble(manifest, |hash| bodies.get(hash).map(String::as_str))?;
+        if self.releases.name_taken(&release.tenant) {
+            return Err(ApplyError::NameTaken);
+        }
+        let now = self.clock.now();
+        let keys = match self.releases.by_id(tenant) {
+            Some(served) => Arc::clone(&served.keys),
+            None => keys::load_or_make(&self.identity, tenant, now).await?,
+        };
+        self_test(&keys, &release.tenant.issuer, now)?;
+        let runtime = TenantRuntime::new(release, Manifest::hash_of(jws), keys);
+        Ok(Candidate { runtime, bodies })
+    }
+
+    fn alarm(&self, tenant: TenantId, version: Option<u64>, reason: &str) {
+        self.metrics.release_rejected();
+        tracing::error!(%tenant, version, reason, "ALARM: release refused; the last good one stays");
+    }
+}
+
+/// Mints and verifies a token of each algorithm, the way a request would.
+fn self_test(keys: &KeyRing, issuer: &str, now: DateTime<Utc>) -> Result<(), ApplyError> {
+    let issued = now.timestamp();
+    let claims = json!({ "iss": issuer, "aud": issuer, "iat": issued, "exp": issued + 60 });
+    let expected = Expected {
+        typ: "at+jwt",
+        issuer,
+        audience: Some(issuer),
+        now,
+        accept_expired: false,
+    };
+    for algorithm in SigningAlgorithm::ALL {
+        let token = keys
+            .sign(algorithm, "at+jwt", &claims)
+            .map_err(|_| ApplyError::SelfTest("a token could not be signed"))?;
+        keys.verify::<Value>(&token, &expected)
+            .map_err(|_| ApplyError::SelfTest("a token of its own was not believed"))?;
+    }
+    Ok(())
+}
+
+/// Whether `ours` is at least `needed`, both `major.minor.patch`. What cannot be read is not satisfied.
+fn is_at_least(ours: &str, needed: &str) -> bool {
+    let parts = |text: &str| -> Option<[u64; 3]> {
+        let numbers: Vec<u64> = text
+            .split('.')
+            .map(|part| part.parse().ok())
+            .collect::<Option<_>>()?;
+        numbers.try_into().ok()
+    };
+    match (parts(ours), parts(needed)) {
+        (Some(ours), Some(needed)) => ours >= needed,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_compare_as_numbers() {
+        for (ours, needed, enough) in [
+            ("0.1.0", "0.1.0", true),
+            ("0.10.0", "0.9.9", true),
+            ("1.0.0", "0.99.0", true),
+            ("0.1.0", "0.1.1", false),
+            ("0.1.0", "1", false),
+            ("0.1.0", "latest", false),
+            ("dev", "0.0.1", false),
+        ] {
+            assert_eq!(is_at_least(ours, needed), enough, "{ours} {needed}");
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! Creating an account: registration, confirmation by mail, invitation.
+
+use chrono::Duration;
+use contract::{
+    frames::{Command, Delivery, Down},
+    ids::{CommandId, TenantId, TypedId, UserId},
+    policies::RegistrationMode,
+};
+use uuid::Uuid;
+
+use crate::house::{App, EMAIL, House};
+
+const GOOD: &str = "seven purple walruses sing";
+
+/// The first link of the newest mail.
+fn mailed_link(house: &House) -> String {
+    let messages = house.mailbox.messages();
+    let text = messages.last().expect("a mail").mail.text();
+    let start = text.find("http").expect("a link");
+    text[start..].split_whitespace().next().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn registering_leads_on_to_the_application() {
+    let house = House::open().await;
+    let mut browser = house.browser("acme");
+    let page = browser.authorize(App::Own, &[]).await;
+    let login = browser.get(page.location()).await;
+    let link = login.body.split_once("href=\"/t/acme/register").unwrap().1;
+    let link = format!("register{}", &link[..link.find('"').unwrap()]);
+    let form = browser.get(&link).await;
+    assert!(
+        form.body.contains("id=\"identifier\"")
+            && form.body.contains("autocomplete=\"new-password\"")
+    );
+    assert!(
+        !form.body.contains("id=\"name\""),
+        "the policy does not ask for it"
+    );
+    let answer = browser
+        .submit(
+            &form,
+            &[("identifier", "new@acme.example"), ("password", GOOD)],
+        )
+        .await;
+    assert!(answer.param("code").is_some(), "{answer:?}");
+}
+
+#[tokio::test]
+async fn what_can_be_corrected_is_said_r_pwd_01() {
+    let house = House::open_with(|acme| acme.policies.registration.ask_name = true).await;
+    let mut browser = house.browser("acme");
+    let long = "x".repeat(257);
+    for (identifier, name, password, expected) in [
+        ("new@acme.example", "New", "short", "15"),
+        ("new@acme.example", "New", long.as_str(), "256"),
+        ("nonsense", "New", GOOD, "such as name@example.com"),
+        ("new@acme.example", "", GOOD, "Enter your name"),
+        (EMAIL, "New", GOOD, "already"),
+    ] {
+        let form = browser.get("register").await;
+        assert!(form.body.contains("id=\"name\""));
+        let fields = [
+            ("identifier", identifier),
+            ("name", name),
+            ("password", password),
+        ];
+        let page = browser.submit(&form, &fields).await;
+        assert_eq!(page.status, 400, "{identifier}");
+        assert!(
+            page.body.contains("<title>Error:") && page.body.contains(expected),
+            "{}",
+            page.body
+        );
+        assert_eq!(page.field("identifier").as_deref(), Some(identifier));
+        assert!(!page.body.contains(password));
+    }
+}
+
+#[tokio::test]
+async fn by_mail_the_answer_never_tells_r_enum_01_r_rec_02() {
+    let house = House::open_with(|acme| acme.policies.registration.verify_email = true).await;
+    let mut browser = house.browser("acme");
+    for identifier in [EMAIL, "new@acme.example"] {
+        let form = browser.get("register").await;
+        let page = browser
+            .submit(&form, &[("identifier", identifier), ("password", GOOD)])
+            .await;
+        assert_eq!(
+            (page.status, page.location()),
+            (303, "/t/acme/register/sent")
+        );
+        assert!(!browser.cookies.contains_key("bw_session_acme"));
+    }
+    assert!(
+        browser
+            .get("register/sent")
+            .await
+            .body
+            .contains("Check your mail")
+    );
+    let link = mailed_link(&house);
+    for _ in 0..3 {
+        let opened = house.browser("acme").get(&link).await;
+        assert_eq!(opened.status, 200, "scanners open links");
+    }
+    let mut reader = house.browser("acme");
+    let page = reader.get(&link).await;
+    let confirmed = reader.submit(&page, &[]).await;
+    assert_eq!(confirmed.location(), "/t/acme/login?confirmed=1");
+    assert!(
+        !reader.cookies.contains_key("bw_session_acme"),
+        "confirming does not sign in"
+    );
+    assert_eq!(reader.submit(&page, &[]).await.status, 400, "used");
+    let form = reader.get(confirmed.location()).await;
+    assert!(form.body.contains("address is confirmed"));
+    let page = reader
+        .submit(
+            &form,
+            &[("identifier", "new@acme.example"), ("password", GOOD)],
+        )
+        .await;
+    assert_eq!(page.status, 303);
+}
+
+#[tokio::test]
+async fn where_people_are_invited_nobody_registers() {
+    let house =
+        House::open_with(|acme| acme.policies.registration.mode = RegistrationMode::InviteOnly)
+            .await;
+    let mut browser = house.browser("acme");
+    let form = browser.get("login").await;
+    assert!(!form.body.contains("register"));
+    assert_eq!(browser.get("register").await.status, 403);
+    let csrf = form.field("csrf").unwrap();
+    let fields = [
+        ("csrf", csrf.as_str()),
+        ("identifier", "new@acme.example"),
+        ("password", GOOD),
+    ];
+    assert_eq!(browser.post("register", &fields).await.status, 403);
+}
+
+#[tokio::test]
+async fn an_invitation_is_accepted_once_r_rec_02() {
+    let house = House::open().await;
+    let command = Command::InviteUser {
+        user: UserId::from_uuid(Uuid::from_u128(777)),
+        email: "guest@acme.example".into(),
+        name: "Guest".into(),
+        inviter: "Mara Lind".into(),
+        expires_at: house.now() + Duration::days(3),
+        delivery: Delivery::Mail,
+    };
+    let tenant = TenantId::from_uuid(Uuid::from_u128(1));
+    house
+        .send(&Down::Command {
+            id: CommandId::from_uuid(Uuid::from_u128(1)),
+            tenant,
+            command,
+        })
+        .await;
+    for _ in 0..500 {
+        if !house.mailbox.messages().is_empty() {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    let link = mailed_link(&house);
+    let mut guest = house.browser("acme");
+    for _ in 0..2 {
+        let page = guest.get(&link).await;
+        assert!(page.body.contains("Mara Lind") && page.body.contains("guest@acme.example"));
+        assert!(page.body.contains("autocomplete=\"username\" readonly"));
+    }
+    let page = guest.get(&link).await;
+    let short = guest.submit(&page, &[("password", "short")]).await;
+    assert_eq!(short.status, 400);
+    let accepted = guest.submit(&short, &[("password", GOOD)]).await;
+    assert_eq!(accepted.location(), "/t/acme/");
+    assert!(guest.get("").await.body.contains("guest@acme.example"));
+    assert_eq!(guest.get(&link).await.status, 400, "used");
+    assert_eq!(guest.get("invite?token=nonsense").await.status, 400);
+    assert_eq!(guest.get("invite").await.status, 400);
+}

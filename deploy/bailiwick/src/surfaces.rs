@@ -1,0 +1,179 @@
+//! The two listeners: console and admin API for operators, tenant endpoints for everyone.
+//!
+//! They are apart so that a firewall can be: the first address belongs into the operators' network.
+
+use std::net::{SocketAddr, TcpListener};
+
+use actix_web::dev::Server;
+use console::{Console, ConsoleConfig};
+use control_plane::platform::{ConsoleClient, PlatformClients};
+use data_plane::{
+    mailer::Mailbox,
+    process::{Failure, server::Surface},
+};
+use host::{Egress, EgressPolicy, HostPort, Observe};
+use url::Url;
+
+use crate::{
+    config::{Addresses, Config},
+    mailbox,
+    planes::{Means, Planes},
+};
+
+/// The sockets, taken before anything slow happens.
+pub struct Sockets {
+    console: TcpListener,
+    auth: TcpListener,
+}
+
+impl Sockets {
+    /// Takes both addresses.
+    ///
+    /// # Errors
+    /// One is taken, or not of this machine.
+    pub fn bind(config: &Config) -> Result<Self, Failure> {
+        let cannot = || "cannot listen";
+        Ok(Self {
+            console: host::bind(config.console_addr, "--console-addr")
+                .map_err(Failure::because(cannot()))?,
+            auth: host::bind(config.auth_addr, "--auth-addr")
+                .map_err(Failure::because(cannot()))?,
+        })
+    }
+
+    /// How both are reached.
+    ///
+    /// # Errors
+    /// A URL setting that cannot be used.
+    pub fn addresses(&self, config: &Config) -> Result<Addresses, Failure> {
+        config.addresses(local(&self.console)?, local(&self.auth)?)
+    }
+
+    /// Serves both. The servers run once they are awaited or spawned.
+    ///
+    /// # Errors
+    /// Certificate or key cannot be used, or the workers cannot start.
+    pub fn serve(self, made: Made<'_>) -> Result<[Server; 2], Failure> {
+        let surface = |https| -> Result<Surface, Failure> {
+            let Means { telemetry, clock, entropy, health, .. } = made.means.clone();
+            Ok(Surface {
+                observe: Observe::new(telemetry.http_metrics(), clock, entropy),
+                health,
+                telemetry,
+                tls: made.config.tls.as_ref().map(|tls| tls.server_config()).transpose()?,
+                https,
+            })
+        };
+        let Planes { control_plane, node } = made.planes.clone();
+        let (console, public_url) = (made.console, made.addresses.console.clone());
+        let mailbox = made.mailbox.map(mailbox::routes);
+        let operators = move |routes: &mut actix_web::web::ServiceConfig| {
+            control_plane::http::configure(routes, &control_plane, &public_url);
+            if let Some(mailbox) = &mailbox {
+                mailbox(routes);
+            }
+            // Last: the console answers every path that nobody else took.
+            console::configure(console.clone())(routes);
+        };
+        let tenants = move |routes: &mut actix_web::web::ServiceConfig| {
+            data_plane::http::configure(routes, &node);
+        };
+        let cannot = "cannot start the HTTP workers";
+        Ok([
+            surface(is_https(&made.addresses.console))?
+                .serve(self.console, operators)
+                .map_err(Failure::because(cannot))?,
+            surface(is_https(&made.addresses.auth))?
+                .serve(self.auth, tenants)
+                .map_err(Failure::because(cannot))?,
+        ])
+    }
+}
+
+/// What the surfaces are made of.
+pub struct Made<'a> {
+    /// The settings.
+    pub config: &'a Config,
+    /// How browsers reach both.
+    pub addresses: &'a Addresses,
+    /// Clock, chance, health, telemetry.
+    pub means: &'a Means,
+    /// The planes.
+    pub planes: &'a Planes,
+    /// The console.
+    pub console: Console,
+    /// The mailbox, if mail stays in this process.
+    pub mailbox: Option<Mailbox>,
+}
+
+/// How the platform tenant knows the console.
+///
+/// # Errors
+/// The console's URL cannot be a redirect URI.
+pub fn console_client(addresses: &Addresses) -> Result<ConsoleClient, Failure> {
+    let known = console::Addresses::of(&addresses.console);
+    let uri = |text: &str| {
+        text.parse()
+            .map_err(Failure::because("cannot use the setting console_url"))
+    };
+    Ok(ConsoleClient {
+        redirect_uris: vec![uri(&known.redirect)?],
+        post_logout_redirect_uris: vec![uri(&known.post_logout)?],
+    })
+}
+
+/// The console, which signs operators in at our own issuer.
+///
+/// # Errors
+/// The issuer is no URL, or the egress settings are wrong.
+pub fn console(
+    config: &Config,
+    addresses: &Addresses,
+    planes: &Planes,
+    clients: PlatformClients,
+    mailbox: bool,
+) -> Result<Console, Failure> {
+    let made = Console::new(ConsoleConfig {
+        control_plane: planes.control_plane.clone(),
+        public_url: addresses.console.clone(),
+        platform: clients.tenant,
+        issuer: clients.issuer,
+        client_id: clients.console_client_id,
+        client_secret: clients.console_secret,
+        egress: egress(config, addresses)?,
+        clock: planes.node.clock().clone(),
+        mailbox: mailbox.then(|| mailbox_url(addresses)),
+    });
+    made.map_err(Failure::because("cannot make the console"))
+}
+
+/// Where the mailbox page is.
+pub fn mailbox_url(addresses: &Addresses) -> String {
+    format!("{}mailbox", addresses.console)
+}
+
+/// Calls out: what the settings allow, and our own tenant endpoints, where the console trades its codes.
+fn egress(config: &Config, addresses: &Addresses) -> Result<Egress, Failure> {
+    let mut allow = config.egress.places()?;
+    allow.extend(place(&addresses.auth));
+    Egress::new(EgressPolicy {
+        allow,
+        ..EgressPolicy::default()
+    })
+    .map_err(Failure::because("cannot make the HTTP client"))
+}
+
+fn place(url: &Url) -> Option<HostPort> {
+    let port = url.port_or_known_default()?;
+    format!("{}:{port}", url.host_str()?).parse().ok()
+}
+
+fn is_https(url: &Url) -> bool {
+    url.scheme() == "https"
+}
+
+fn local(listener: &TcpListener) -> Result<SocketAddr, Failure> {
+    listener
+        .local_addr()
+        .map_err(Failure::because("cannot read a socket's address"))
+}

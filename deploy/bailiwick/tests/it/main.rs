@@ -1,0 +1,14 @@
+//! The process as its users meet it: started, asked over HTTP, stopped, started again.
+//!
+//! Nothing here knows the inside. By default each test runs on SQLite and memory; with
+//! `BAILIWICK_TEST_POSTGRES_URL` and `BAILIWICK_TEST_REDIS_URL` on fresh databases of those. Logs are
+//! written at debug level to `BAILIWICK_TEST_LOG_DIR`, where the canary looks for secrets.
+
+mod admin;
+mod browser;
+mod errors;
+mod harness;
+mod journey;
+mod node;
+mod secrets;
+mod start;

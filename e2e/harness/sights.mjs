@@ -1,0 +1,296 @@
+// The list of every page, and how a person gets to see it.
+//
+// `status` names the answers of 400 and above that a sight is about; any other one fails it. A console page
+// that is missing here is noticed by `browser/pages.test.mjs`, which compares the list with the navigation.
+
+import { beginSignIn, discover } from './relying_party.mjs';
+import * as steps from './steps.mjs';
+
+const ACME = '/t/acme/production';
+/** A tenant without anything in it yet, made by the sight that shows its creation. */
+const FRESH = '/t/hooli/production';
+const NEWCOMER = { email: 'gavin@hooli.example', name: 'Gavin Ash', password: 'seven slow lanterns' };
+const STALE = 'nothing-is-called-so';
+
+/** Cookies of the operators who have signed in to a product, so that not every sight costs a sign-in. */
+const sessions = new WeakMap();
+
+/** A console page as one of the demo's operators. */
+async function sit(person, product, role, path) {
+  const known = sessions.get(product) ?? new Map();
+  sessions.set(product, known);
+  await person.context.addCookies(known.get(role) ?? []);
+  await steps.openConsole(person, product, product.operator(role), path);
+  known.set(role, await person.context.cookies());
+}
+
+/** A sight that is just an address of the console. */
+function at(name, role, path, ...status) {
+  return { name, path, status, go: (person, product) => sit(person, product, role, path) };
+}
+
+/** A console page of which the address is found on another one: the first link that `link` matches. */
+function behind(name, role, path, link, below = '') {
+  return {
+    name,
+    status: [],
+    async go(person, product) {
+      await sit(person, product, role, path);
+      const href = await person.page.getByRole('main').locator(link).first().getAttribute('href');
+      await person.page.goto(product.consoleUrl + href + below);
+    },
+  };
+}
+
+const policies = ['authentication', 'password', 'session', 'token', 'registration'].flatMap((kind) => [
+  at(`policy-${kind}`, 'tenant_owner', `${ACME}/policies/${kind}`),
+  at(`policy-${kind}-draft`, 'tenant_owner', `${ACME}/policies/${kind}/draft`),
+]);
+
+const platform = [
+  at('tenants', 'platform_owner', '/p/tenants'),
+  at('tenants-none-found', 'platform_owner', `/p/tenants?q=${STALE}`),
+  at('tenant-new', 'platform_owner', '/p/tenants/new'),
+  {
+    name: 'tenant-new-refused',
+    status: [422],
+    async go(person, product) {
+      await sit(person, product, 'platform_owner', '/p/tenants/new');
+      await person.page.locator('#slug').fill('Not A Slug');
+      await steps.sendForm(person);
+      await person.page.getByRole('alert').waitFor();
+    },
+  },
+  {
+    name: 'tenant-created',
+    status: [],
+    async go(person, product) {
+      await sit(person, product, 'platform_owner', '/p/tenants');
+      await steps.createTenant(person, product, { name: 'Hooli', slug: 'hooli', admin: NEWCOMER });
+    },
+  },
+  at('tenant', 'platform_owner', '/p/tenants/acme'),
+  at('nodes', 'platform_owner', '/p/nodes'),
+  at('staff', 'platform_owner', '/p/staff'),
+  at('platform-audit', 'platform_owner', '/p/audit'),
+  at('guest-home', 'platform_owner', `${ACME}/home`),
+  at('guest-policy', 'platform_owner', `${ACME}/policies/password`),
+  at('guest-responsibility', 'platform_owner', `${ACME}/responsibility`),
+  at('fresh-apps', 'platform_owner', `${FRESH}/apps`),
+  at('fresh-apis', 'platform_owner', `${FRESH}/apis`),
+];
+
+const tenant = [
+  at('home', 'tenant_owner', `${ACME}/home`),
+  at('releases', 'tenant_owner', `${ACME}/releases`),
+  at('apps', 'tenant_owner', `${ACME}/apps`),
+  at('apps-none-found', 'tenant_owner', `${ACME}/apps?q=${STALE}`),
+  at('app-new', 'tenant_owner', `${ACME}/apps/new`),
+  ...['web', 'spa', 'native', 'machine'].map((kind) =>
+    at(`app-new-${kind}`, 'tenant_owner', `${ACME}/apps/new?kind=${kind}`)),
+  {
+    name: 'app-created',
+    status: [],
+    async go(person, product) {
+      await sit(person, product, 'tenant_owner', `${ACME}/apps`);
+      await steps.createApplication(person, { name: 'Loyalty club', redirectUri: 'https://club.example/callback' });
+    },
+  },
+  behind('app', 'tenant_owner', `${ACME}/apps`, '.row-link'),
+  behind('app-redirects', 'tenant_owner', `${ACME}/apps`, '.row-link', '/redirects'),
+  behind('app-credentials', 'tenant_owner', `${ACME}/apps`, '.row-link', '/credentials'),
+  behind('app-access', 'tenant_owner', `${ACME}/apps`, '.row-link', '/access'),
+  behind('app-danger', 'tenant_owner', `${ACME}/apps`, '.row-link', '/danger'),
+  at('apis', 'tenant_owner', `${ACME}/apis`),
+  at('api-new', 'tenant_owner', `${ACME}/apis/new`),
+  behind('api', 'tenant_owner', `${ACME}/apis`, '.row-link'),
+  at('policies', 'tenant_owner', `${ACME}/policies`),
+  ...policies,
+  at('policy-review-none', 'tenant_owner', `${ACME}/policies/token/review`),
+  {
+    name: 'policy-review',
+    status: [],
+    async go(person, product) {
+      await sit(person, product, 'tenant_owner', `${ACME}/policies`);
+      await steps.draftPasswordLength(person, 20);
+      await person.page.locator('.changes').waitFor();
+    },
+  },
+  at('roles', 'tenant_owner', `${ACME}/roles`),
+  at('roles-table', 'tenant_owner', `${ACME}/roles/table`),
+  behind('role-remove', 'tenant_owner', `${ACME}/roles`, 'a[href$="/remove"]'),
+  at('responsibility', 'tenant_owner', `${ACME}/responsibility`),
+  at('responsibility-duty', 'tenant_owner', `${ACME}/responsibility/policy.sign_in`),
+  at('audit', 'tenant_owner', `${ACME}/audit`),
+  at('audit-none-found', 'tenant_owner', `${ACME}/audit?object=${STALE}`),
+];
+
+const common = [
+  at('search', 'platform_owner', '/search?q=acme'),
+  at('search-none-found', 'platform_owner', `/search?q=${STALE}`),
+  at('me', 'tenant_owner', '/me'),
+  at('fault-not-found', 'tenant_owner', `${ACME}/no-such-page`, 404),
+  at('fault-foreign-tenant', 'tenant_owner', '/t/platform/production/home', 404),
+  at('fault-forbidden', 'tenant_owner', '/p/nodes', 403),
+  at('fault-duty', 'platform_owner', `${ACME}/policies/password/draft`, 403),
+  {
+    name: 'fault-session-ended',
+    status: [401],
+    async go(person, product) {
+      await sit(person, product, 'tenant_owner', `${ACME}/policies/token/draft`);
+      await steps.forgetSession(person, product);
+      await steps.sendForm(person);
+    },
+  },
+  {
+    name: 'signed-out',
+    status: [],
+    async go(person, product) {
+      await sit(person, product, 'tenant_owner', '/me');
+      await person.page.locator('form[action="/logout"] button').first().evaluate((button) => button.click());
+      await person.page.waitForURL((url) => url.pathname !== '/me');
+    },
+  },
+  { name: 'mailbox', status: [], go: ({ page }, product) => page.goto(`${product.consoleUrl}/mailbox`) },
+];
+
+export const consolePages = [...platform, ...tenant, ...common];
+
+/** Addresses that the navigation offers to this role and that no sight shows. */
+export async function unseen(person, product, role, path) {
+  await sit(person, product, role, path);
+  const links = await person.page.locator('nav.nav a').evaluateAll((all) => all.map((link) => link.pathname));
+  const seen = new Set(consolePages.map((sight) => sight.path));
+  return links.filter((link) => !seen.has(link));
+}
+
+/** Goes to the demo application's sign-in page. */
+async function toSignIn({ page }, product, request) {
+  const config = await discover(product.demo.issuer, product.demo.application);
+  const { address } = await beginSignIn(config, request);
+  await page.goto(address.href);
+}
+
+async function toRegister(person, product) {
+  await toSignIn(person, product);
+  await person.page.getByRole('link', { name: 'Create one' }).click();
+}
+
+/** A page of the demo tenant as somebody who is signed in there. */
+async function asMember({ page }, product, path) {
+  await page.goto(`${product.demo.issuer}/login`);
+  await steps.signInHere({ page }, product.demo.user);
+  await page.goto(`${product.demo.issuer}${path}`);
+}
+
+export const hostedPages = [
+  { name: 'hosted-sign-in', go: toSignIn },
+  {
+    name: 'hosted-sign-in-refused',
+    status: [400],
+    async go(person, product) {
+      await toSignIn(person, product);
+      await steps.signInHere(person, { email: product.demo.user.email, password: 'not the right one at all' });
+      await person.page.getByRole('alert').waitFor();
+    },
+  },
+  { name: 'hosted-register', go: toRegister },
+  {
+    name: 'hosted-register-refused',
+    status: [400],
+    async go(person, product) {
+      await toRegister(person, product);
+      await steps.signInHere(person, { email: 'zoe@customer.example', password: 'short' });
+      await person.page.locator('#password-error').waitFor();
+    },
+  },
+  {
+    name: 'hosted-consent',
+    async go(person, product) {
+      await toRegister(person, product);
+      await steps.signInHere(person, { email: 'eve@customer.example', password: 'four calm otters crossed' });
+      await person.page.locator('#allow').waitFor();
+    },
+  },
+  { name: 'hosted-account', go: (person, product) => asMember(person, product, '/') },
+  { name: 'hosted-account-nobody', go: ({ page }, product) => page.goto(`${product.demo.issuer}/`) },
+  {
+    name: 'hosted-sign-out',
+    go: (person, product) => asMember(person, product, '/oauth2/logout'),
+  },
+  {
+    name: 'hosted-signed-out',
+    async go(person, product) {
+      await asMember(person, product, '/oauth2/logout');
+      await person.page.locator('#submit').click();
+    },
+  },
+  {
+    name: 'hosted-fault-client',
+    status: [400],
+    async go({ page }, product) {
+      await page.goto(`${product.demo.issuer}/oauth2/authorize?client_id=unknown&response_type=code`);
+    },
+  },
+  {
+    name: 'hosted-fault-link',
+    status: [400],
+    go: ({ page }, product) => page.goto(`${product.authUrl}/t/platform/invite?token=${STALE}`),
+  },
+  { name: 'hosted-fault-tenant', status: [404], go: ({ page }, product) => page.goto(`${product.authUrl}/t/nobody/`) },
+  {
+    name: 'hosted-fault-closed',
+    status: [403],
+    go: ({ page }, product) => page.goto(`${product.authUrl}/t/platform/register`),
+  },
+];
+
+/** Comes after the tenant that its mail is about was made. */
+export const invitationPages = [
+  { name: 'hosted-invite', go: (person, product) => steps.openLinkInMail(person, product, NEWCOMER.email) },
+  {
+    name: 'hosted-invite-refused',
+    status: [400],
+    async go(person, product) {
+      await steps.openLinkInMail(person, product, NEWCOMER.email);
+      await person.page.locator('#password').fill('short');
+      await person.page.locator('#submit').click();
+      await person.page.locator('#password-error').waitFor();
+    },
+  },
+  {
+    name: 'fresh-home',
+    async go(person, product) {
+      await steps.acceptInvitation(person, product, NEWCOMER);
+      await steps.openConsole(person, product, NEWCOMER, `${FRESH}/home`);
+    },
+  },
+];
+
+export const setupPages = [
+  { name: 'setup', go: ({ page }, product) => page.goto(product.setupLink()) },
+  {
+    name: 'setup-refused',
+    status: [422],
+    async go(person, product) {
+      await person.page.goto(product.setupLink());
+      await person.page.locator('#email').fill('not an address');
+      await steps.sendForm(person);
+      await person.page.getByRole('alert').waitFor();
+    },
+  },
+  {
+    name: 'setup-link-unknown',
+    status: [404],
+    go: ({ page }, product) => page.goto(`${product.consoleUrl}/setup?token=${STALE}`),
+  },
+  { name: 'mailbox-empty', go: ({ page }, product) => page.goto(`${product.consoleUrl}/mailbox`) },
+  {
+    name: 'tenants-none',
+    async go(person, product) {
+      const first = { email: 'mara@vendor.example', name: 'Mara Lind', password: 'nine grey stones rested' };
+      await steps.becomeFirstOperator(person, product, first);
+      await steps.openConsole(person, product, first, '/p/tenants');
+    },
+  },
+];
