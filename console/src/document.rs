@@ -8,6 +8,8 @@
 //! Scripts exist only when a bundle was embedded, and only as files: an external loader imports the module
 //! and hands it the islands. So the policy needs neither a nonce nor `unsafe-inline`.
 
+mod markers;
+
 use actix_web::{
     HttpResponse,
     http::{StatusCode, header},
@@ -59,7 +61,7 @@ pub fn render<V: IntoView>(build: impl FnOnce() -> V) -> String {
     let owner = Owner::new_root(None);
     let html = owner.with(|| build().into_view().to_html());
     drop(owner);
-    html
+    markers::strip(&html)
 }
 
 /// A complete document as an answer.

@@ -228,9 +228,9 @@ impl Fault {
         .into_any()
     }
 
-    /// What the person typed stays readable when somebody else was faster.
+    /// What the person typed stays readable when somebody else was faster, or when it cannot be done now.
     fn what_was_sent(&self, form: &Form) -> Option<AnyView> {
-        if !matches!(self, Self::Stale { .. } | Self::Conflict(_)) {
+        if !matches!(self, Self::Stale { .. } | Self::Conflict(_) | Self::Unavailable(_)) {
             return None;
         }
         let facts = form

@@ -152,11 +152,6 @@ impl Form {
                 self.refuse(*field, detail);
                 Ok(())
             }
-            // Nothing is wrong with the form, but what was typed must not be lost over it.
-            Refusal::Unavailable { detail } => {
-                self.refuse("", detail);
-                Ok(())
-            }
             other => Err(other.into()),
         }
     }
@@ -210,7 +205,7 @@ mod tests {
         assert_eq!(form.lines("uris").collect::<Vec<_>>(), ["x", "y"]);
         assert!(form.has("on", "on") && !form.has("on", "off"));
         assert!(form.read::<Slug>("slug").is_none());
-        assert!(form.problem("slug").unwrap().starts_with("Slug must have"));
+        assert!(form.problem("slug").unwrap().starts_with("Slug may contain"));
         assert!(form.read_optional::<Slug>("absent").is_none());
         assert_eq!(form.problems().len(), 1);
     }

@@ -9,7 +9,7 @@
 use actix_web::{
     FromRequest, HttpRequest, HttpResponse,
     dev::Payload,
-    http::header,
+    http::{StatusCode, header},
     web::{self, Data},
 };
 use contract::permission::Permission;
@@ -168,6 +168,13 @@ async fn run(
     // Not refused here although the permission is known: the method refuses, and writes the attempt down.
     let answered = (command.run)(visit.clone(), form.clone()).await;
     match answered {
+        // What is wrong with a form is only told to those who may send it.
+        Ok(answer) if answer.status() == StatusCode::UNPROCESSABLE_ENTITY => {
+            match visit.require(command.permission).await {
+                Ok(()) => answer,
+                Err(fault) => fault.inside(&visit, None),
+            }
+        }
         Ok(answer) => keep_flash(&visit, answer).await,
         Err(fault) => fault.inside(&visit, Some(&form)),
     }

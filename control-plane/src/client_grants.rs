@@ -286,6 +286,6 @@ fn event(action: &'static str, verb: &str, record: &ClientGrantRecord, names: &N
     Event::new(action, sentence).object(
         "client_grant",
         record.grant.id,
-        &format!("{application} → {api}"),
+        format!("{application} → {api}"),
     )
 }

@@ -179,7 +179,9 @@ impl Accounts {
             .find_user_by_identifier(tenant.id(), &identifier)
             .await?;
         // Asked for unknown accounts too, so that both kinds cost the same queries.
-        let user_id = found.as_ref().map_or(UserId::from_uuid(uuid::Uuid::nil()), |user| user.id);
+        let user_id = found
+            .as_ref()
+            .map_or(UserId::from_uuid(uuid::Uuid::nil()), |user| user.id);
         let stored = self.identity.password(tenant.id(), user_id).await?;
         let pepper = self.identity.secrets(tenant.id()).await?.pepper();
         let normalized = password::normalize(attempt.password);
@@ -327,7 +329,10 @@ impl Accounts {
 
 /// The link to a page of the tenant that ends an errand begun by mail.
 fn link(tenant: &TenantRuntime, page: &str, token: &str) -> String {
-    format!("{}/{page}?token={token}", tenant.issuer().trim_end_matches('/'))
+    format!(
+        "{}/{page}?token={token}",
+        tenant.issuer().trim_end_matches('/')
+    )
 }
 
 /// Binds a sealed value to its tenant and token.

@@ -131,7 +131,8 @@ impl Hasher {
 }
 
 fn argon2(pepper: &[u8]) -> Argon2<'_> {
-    let params = Params::new(MEMORY_KIB, PASSES, LANES, None).expect("the parameters are constants");
+    let params =
+        Params::new(MEMORY_KIB, PASSES, LANES, None).expect("the parameters are constants");
     Argon2::new_with_secret(pepper, Algorithm::Argon2id, Version::V0x13, params)
         .expect("a pepper has 32 bytes")
 }
@@ -180,7 +181,10 @@ mod tests {
     async fn a_hash_needs_its_password_and_its_pepper_r_pwd_04() {
         let hasher = hasher(2);
         let hash = hasher.hash("a long passphrase", pepper(1)).await.unwrap();
-        assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
+        assert!(
+            hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"),
+            "{hash}"
+        );
         let verify = |password, hash: &str, key| {
             let stored = Some(hash.to_owned());
             let hasher = hasher.clone();

@@ -23,9 +23,11 @@ use chrono::{DateTime, Utc};
 use host::{Clock, Entropy, Kek};
 use sea_orm::{
     DatabaseConnection, DatabaseTransaction, DbErr, SqliteTransactionMode, TransactionOptions,
-    TransactionTrait, TryInsertResult,
+    TransactionTrait,
 };
 
+pub(crate) use self::signing_keys::stored;
+use self::vault::Vault;
 pub use self::{
     connect::ConnectError,
     consents::Consent,
@@ -35,9 +37,7 @@ pub use self::{
     signing_keys::StoredKey,
     users::{NewUser, User, UserStatus, normalize_email},
 };
-use self::vault::Vault;
 use crate::state::StateError;
-pub(crate) use self::signing_keys::stored;
 
 /// The store could not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -119,8 +119,4 @@ fn corrupt(what: impl Into<String>) -> StoreError {
 /// Parses a stored text that this software once printed.
 fn parse<T: std::str::FromStr>(text: &str, what: &'static str) -> Result<T, StoreError> {
     text.parse().map_err(|_| corrupt(what))
-}
-
-fn inserted(result: &TryInsertResult<u64>) -> bool {
-    matches!(result, TryInsertResult::Inserted(rows) if *rows > 0)
 }

@@ -121,8 +121,11 @@ fn start(cli: &Cli) -> Result<(), Failure> {
 
 async fn run(config: &Config) -> Result<(), Failure> {
     let dir = DataDir::lock(&config.data_dir)?;
-    let telemetry = config.log.telemetry("bailiwick-node", config.otlp_endpoint.as_deref());
-    let telemetry = Telemetry::start(&telemetry).map_err(Failure::because("cannot start telemetry"))?;
+    let telemetry = config
+        .log
+        .telemetry("bailiwick-node", config.otlp_endpoint.as_deref());
+    let telemetry =
+        Telemetry::start(&telemetry).map_err(Failure::because("cannot start telemetry"))?;
     let shutdown = Shutdown::on_signals().map_err(Failure::because("cannot hear signals"))?;
     let ended = serve(config, &dir, &telemetry, &shutdown).await;
     telemetry.shutdown().await;
@@ -135,12 +138,17 @@ async fn serve(
     telemetry: &Telemetry,
     shutdown: &Shutdown,
 ) -> Result<(), Failure> {
-    let listener = host::bind(config.auth_addr, "--auth-addr")
-        .map_err(Failure::because("cannot listen"))?;
+    let listener =
+        host::bind(config.auth_addr, "--auth-addr").map_err(Failure::because("cannot listen"))?;
     let socket = listener
         .local_addr()
         .map_err(Failure::because("cannot read a socket's address"))?;
-    let base = reached_at("auth_base_url", config.auth_base_url.as_ref(), socket, config.tls.is_some())?;
+    let base = reached_at(
+        "auth_base_url",
+        config.auth_base_url.as_ref(),
+        socket,
+        config.tls.is_some(),
+    )?;
     let https = base.scheme() == "https";
     let (health, clock, entropy) = (Health::new(), Clock::system(), Entropy::system());
     let surface = Surface {

@@ -271,10 +271,14 @@ impl Node {
     pub(crate) fn judge_releases(&self, behind: usize) {
         let health = &self.0.releases_health;
         match (self.0.releases.all().is_empty(), behind) {
-            (true, 0) => health.not_ready("no release is held and none was announced; the node needs the control plane once"),
+            (true, 0) => health.not_ready(
+                "no release is held and none was announced; the node needs the control plane once",
+            ),
             (true, behind) => health.not_ready(format!("no release is held; {behind} announced")),
             (false, 0) => health.ready(),
-            (false, behind) => health.degraded(format!("{behind} tenants are behind the region's index")),
+            (false, behind) => {
+                health.degraded(format!("{behind} tenants are behind the region's index"))
+            }
         }
     }
 }
@@ -318,7 +322,7 @@ impl Inner {
                 region: config.region,
                 software_version: config.software_version,
                 trust: config.trust,
-                snapshot,
+                snapshot: Arc::new(snapshot),
                 identity: identity.clone(),
                 clock: clock.clone(),
                 metrics: metrics.clone(),

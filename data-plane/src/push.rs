@@ -144,7 +144,10 @@ impl Conversation<'_> {
             return;
         }
         // An old index replayed must neither drop a tenant nor lower an expectation.
-        if self.latest_index.is_some_and(|latest| index.issued_at < latest) {
+        if self
+            .latest_index
+            .is_some_and(|latest| index.issued_at < latest)
+        {
             tracing::error!("ALARM: an index older than the one at hand is refused");
             return;
         }
@@ -180,7 +183,8 @@ impl Conversation<'_> {
     }
 
     async fn say(&self, frame: &Up) -> Result<(), Gone> {
-        let text = serde_json::to_string(frame).expect("frames have string keys and finite numbers");
+        let text =
+            serde_json::to_string(frame).expect("frames have string keys and finite numbers");
         self.to_control.send(text).await.map_err(|_| Gone)
     }
 }

@@ -50,7 +50,11 @@ impl Requests {
         tenant: TenantId,
         id: &str,
     ) -> Result<Option<T>, StateError> {
-        read(self.state.get(at(tenant, &sha256_hex(id.as_bytes()))).await?)
+        read(
+            self.state
+                .get(at(tenant, &sha256_hex(id.as_bytes())))
+                .await?,
+        )
     }
 
     /// The value, once: of many callers on many nodes one gets it.

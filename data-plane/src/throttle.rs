@@ -5,11 +5,7 @@
 //! ones (R-ENUM-01). Counters live in the state store, so they hold across nodes and survive the restart
 //! of one (R-ENUM-04).
 
-use std::{
-    net::IpAddr,
-    sync::Arc,
-    time::Duration as StdDuration,
-};
+use std::{net::IpAddr, sync::Arc, time::Duration as StdDuration};
 
 use chrono::{DateTime, Duration, Utc};
 use contract::{canonical::sha256_hex, ids::TenantId, policies::AuthenticationPolicy};

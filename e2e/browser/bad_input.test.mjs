@@ -96,6 +96,8 @@ test('a taken and an illegal slug are told beside the field, and the rest stays'
   for (const slug of ['acme', 'Not A Slug']) {
     await person.page.locator('#name').fill('Second Acme');
     await person.page.locator('#slug').fill(slug);
+    await person.page.locator('#admin_name').fill('Eve Stone');
+    await person.page.locator('#admin_email').fill('eve@second.example');
     await steps.sendForm(person);
     await person.page.locator('#slug-error').waitFor();
     assert.equal(await person.page.locator('#slug').inputValue(), slug);

@@ -10,7 +10,7 @@ import * as jose from 'jose';
 import * as client from 'openid-client';
 
 import { AdminApi } from '../harness/admin_api.mjs';
-import { Product } from '../harness/product.mjs';
+import { Product, until } from '../harness/product.mjs';
 import { LOOPBACK_REDIRECT, discover, noted, signIn } from '../harness/relying_party.mjs';
 
 let product, config, keys;
@@ -62,7 +62,7 @@ test('an application that asks for RS256 gets RS256', async () => {
   });
   const legacy = await discover(product.demo.issuer, made);
   legacy.clientMetadata().id_token_signed_response_alg = 'RS256';
-  const tokens = await signIn(legacy, product.demo.user);
+  const tokens = await until(() => signIn(legacy, product.demo.user), 'the node serves the new application');
   const { payload } = await jose.jwtVerify(tokens.id_token, keys, {
     issuer: product.demo.issuer,
     audience: made.client_id,

@@ -94,10 +94,9 @@ test('a wrong secret, an unknown scope and a foreign redirect are refused by nam
   assert.ok(!page.has('password'), 'and no sign-in form is shown');
 });
 
-/** Asserts that the issuer answered with this OAuth error code. */
+/** Asserts that the issuer answered with this OAuth error code, in words or with an HTTP challenge. */
 async function refused(attempt, code) {
-  await assert.rejects(attempt, (error) => {
-    assert.equal(error.error ?? error.cause?.error, code, String(error));
-    return true;
-  });
+  const error = await attempt.then(() => assert.fail(`${code} was expected`), (refusal) => refusal);
+  const answer = error.error ? error : await error.response?.json();
+  assert.equal(answer?.error, code, String(error));
 }

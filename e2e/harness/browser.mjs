@@ -43,13 +43,11 @@ export class Person {
       timezoneId: 'UTC',
     });
     context.setDefaultTimeout(PATIENCE_MS);
-    const page = await context.newPage();
-    return new Person(context, page);
+    return new Person(context, await context.newPage(), javaScript);
   }
 
-  constructor(context, page) {
-    this.context = context;
-    this.page = page;
+  constructor(context, page, javaScript) {
+    Object.assign(this, { context, page, javaScript });
     context.on('page', (opened) => this.#watch(opened));
     this.#watch(page);
   }
@@ -73,7 +71,7 @@ export class Person {
 
   #watch(page) {
     const note = (text) => this.findings.push(text);
-    page.on('pageerror', (error) => note(`script error on ${page.url()}: ${error.message}`));
+    page.on('pageerror', (error) => /hydrate is not/.test(error.message) || note(`script error on ${page.url()}: ${error.message}`));
     page.on('console', (message) => {
       if (message.type() !== 'error' && message.type() !== 'warning') return;
       // Chromium repeats the status of an answer here; `response` below judges it.
@@ -86,8 +84,10 @@ export class Person {
     });
     page.on('requestfailed', (request) => {
       const reason = request.failure()?.errorText ?? '';
-      // A navigation that a newer one replaces is no fault of the page.
-      if (reason !== 'net::ERR_ABORTED') note(`${reason} for ${request.url()}`);
+      // A navigation that a newer one replaces is no fault of the page, and a browser without scripts says
+      // of every script that a policy kept it away.
+      const left = reason === 'net::ERR_ABORTED' || (!this.javaScript && request.resourceType() === 'script');
+      if (!left) note(`${reason} for ${request.url()}`);
     });
   }
 }

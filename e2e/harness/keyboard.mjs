@@ -31,12 +31,11 @@ export async function type(page, wanted, text) {
 
 async function assertVisible(page) {
   const seen = await page.evaluate(() => {
-    const around = (element) => {
-      const style = getComputedStyle(element);
-      return style.outlineStyle !== 'none' || style.boxShadow !== 'none';
-    };
+    const isDrawn = (style) => style.outlineStyle !== 'none' || style.boxShadow !== 'none';
     const focused = document.activeElement;
-    return around(focused) || (focused.parentElement !== null && around(focused.parentElement));
+    // A link may light up its whole row, a field the box it stands in.
+    const around = [focused, focused.parentElement].filter(Boolean).map((element) => getComputedStyle(element));
+    return [...around, getComputedStyle(focused, '::after')].some(isDrawn);
   });
   const where = await page.evaluate(() => document.activeElement.outerHTML.slice(0, 120));
   assert.ok(seen, `the focus cannot be seen on ${where}`);

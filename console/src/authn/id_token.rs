@@ -89,3 +89,102 @@ pub(crate) fn verify(
     }
     claims.sub.parse().map_err(|_| IdTokenError::Subject)
 }
+
+#[cfg(test)]
+mod tests {
+    use aws_lc_rs::{
+        encoding::AsDer,
+        signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair},
+    };
+    use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+    use chrono::TimeZone;
+    use contract::ids::TypedId;
+    use jsonwebtoken::{EncodingKey, Header};
+    use serde_json::{Value, json};
+    use uuid::Uuid;
+
+    use super::*;
+
+    const ISSUER: &str = "http://127.0.0.1:7100/t/platform";
+    const CLIENT: &str = "app_00000000000000000000000001";
+
+    fn now() -> DateTime<Utc> {
+        Utc.timestamp_opt(1_800_000_000, 0).unwrap()
+    }
+
+    fn subject() -> UserId {
+        UserId::from_uuid(Uuid::from_u128(9))
+    }
+
+    fn key_pair() -> (EncodingKey, PublicKey) {
+        let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
+        let point = pair.public_key().as_ref();
+        let coordinate = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
+        let public = PublicKey {
+            kid: "k1".into(),
+            alg: "ES256".parse().unwrap(),
+            jwk: json!({ "kty": "EC", "crv": "P-256", "x": coordinate(&point[1..33]), "y": coordinate(&point[33..]) }),
+            created_at: now(),
+        };
+        let der = pair.to_pkcs8v1().unwrap();
+        (EncodingKey::from_ec_der(der.as_ref()), public)
+    }
+
+    fn claims() -> Value {
+        let at = now().timestamp();
+        json!({ "iss": ISSUER, "aud": CLIENT, "sub": subject(), "exp": at + 300, "iat": at, "nonce": "n" })
+    }
+
+    fn sign(key: &EncodingKey, kid: &str, claims: &Value) -> String {
+        let header = Header { kid: Some(kid.to_owned()), ..Header::new(Algorithm::ES256) };
+        jsonwebtoken::encode(&header, claims, key).unwrap()
+    }
+
+    fn check(token: &str, keys: &[PublicKey]) -> Result<UserId, IdTokenError> {
+        verify(token, keys, &Expected { issuer: ISSUER, client_id: CLIENT, nonce: "n", now: now() })
+    }
+
+    #[test]
+    fn a_token_for_this_sign_in_names_the_account() {
+        let (key, public) = key_pair();
+        assert_eq!(check(&sign(&key, "k1", &claims()), &[public]), Ok(subject()));
+    }
+
+    #[test]
+    fn every_claim_is_held_to_what_was_asked() {
+        let (key, public) = key_pair();
+        let at = now().timestamp();
+        let cases = [
+            ("iss", json!("http://127.0.0.1:7100/t/acme"), IdTokenError::Signature),
+            ("aud", json!("app_00000000000000000000000002"), IdTokenError::Signature),
+            ("azp", json!("app_00000000000000000000000002"), IdTokenError::Signature),
+            ("exp", json!(at - LEEWAY), IdTokenError::Time),
+            ("iat", json!(at + LEEWAY + 1), IdTokenError::Time),
+            ("nonce", json!("other"), IdTokenError::Nonce),
+            ("nonce", Value::Null, IdTokenError::Nonce),
+            ("sub", json!("mara@example.com"), IdTokenError::Subject),
+        ];
+        for (claim, value, expected) in cases {
+            let mut claims = claims();
+            claims[claim] = value;
+            let token = sign(&key, "k1", &claims);
+            assert_eq!(check(&token, std::slice::from_ref(&public)), Err(expected), "{claim}");
+        }
+    }
+
+    #[test]
+    fn only_a_reported_key_counts() {
+        let (key, _) = key_pair();
+        let (_, other) = key_pair();
+        let token = sign(&key, "k1", &claims());
+        assert_eq!(check(&token, std::slice::from_ref(&other)), Err(IdTokenError::Signature));
+        assert_eq!(check(&sign(&key, "k2", &claims()), &[other]), Err(IdTokenError::Key));
+        assert_eq!(check(&token, &[]), Err(IdTokenError::Key));
+        assert_eq!(check("not.a.token", &[]), Err(IdTokenError::Key));
+        // Another algorithm with the right key id: the key's algorithm decides, not the header's word.
+        let (_, rest) = token.split_once('.').unwrap();
+        let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"HS256","kid":"k1","typ":"JWT"}"#);
+        let (_, public) = key_pair();
+        assert_eq!(check(&format!("{header}.{rest}"), &[public]), Err(IdTokenError::Signature));
+    }
+}

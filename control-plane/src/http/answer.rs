@@ -1,11 +1,19 @@
 //! Answers: JSON with the headers that belong to it, so that handlers only say what they give.
 
+use std::borrow::Cow;
+
 use actix_web::{
     HttpRequest, HttpResponse, Responder,
     http::{StatusCode, header},
 };
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{
+        Ref, RefOr, Schema,
+        schema::{ObjectBuilder, Type},
+    },
+};
 
 use crate::{Mode, Page};
 
@@ -88,7 +96,7 @@ impl<T: Serialize> Responder for Answer<T> {
 }
 
 /// A page of a list.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize)]
 pub(super) struct Listed<T> {
     /// The things on it.
     pub(super) items: Vec<T>,
@@ -112,6 +120,32 @@ impl<T> Listed<T> {
             next_cursor: page.next.as_ref().map(crate::Cursor::encode),
             items: page.items.into_iter().map(Into::into).collect(),
         }
+    }
+}
+
+impl<T: ToSchema> PartialSchema for Listed<T> {
+    fn schema() -> RefOr<Schema> {
+        let cursor = ObjectBuilder::new()
+            .schema_type(Type::String)
+            .description(Some("Where the next page begins; absent on the last one."));
+        ObjectBuilder::new()
+            .description(Some("A page of a list."))
+            .property("items", Ref::from_schema_name(T::name()).to_array_builder())
+            .required("items")
+            .property("next_cursor", cursor)
+            .into()
+    }
+}
+
+/// By hand, because the derived name would be the same for every list.
+impl<T: ToSchema> ToSchema for Listed<T> {
+    fn name() -> Cow<'static, str> {
+        format!("{}List", T::name().trim_end_matches("View")).into()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push((T::name().into_owned(), T::schema()));
+        T::schemas(schemas);
     }
 }
 

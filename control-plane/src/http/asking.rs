@@ -11,6 +11,7 @@ use std::{
 use actix_web::{
     FromRequest, HttpMessage, HttpRequest,
     dev::Payload,
+    error::QueryPayloadError,
     http::{StatusCode, header},
     web::{Data, Query},
 };
@@ -134,7 +135,13 @@ impl<T: DeserializeOwned> FromRequest for Params<T> {
 fn params<T: DeserializeOwned>(request: &HttpRequest) -> Result<T, Problem> {
     Query::<T>::from_query(request.query_string())
         .map(Query::into_inner)
-        .map_err(|error| Problem::malformed(format!("The query string is refused: {error}.")))
+        .map_err(|error| {
+            let reason = match error {
+                QueryPayloadError::Deserialize(reason) => reason.to_string(),
+                other => other.to_string(),
+            };
+            Problem::malformed(format!("The query string is refused: {reason}."))
+        })
 }
 
 /// Which page of a list.

@@ -22,8 +22,6 @@ mod releases;
 mod resource_metadata;
 mod responsibilities;
 mod tenants;
-#[cfg(test)]
-mod tests;
 mod token;
 
 use actix_web::{

@@ -24,7 +24,7 @@ use utoipa::{
 
 use super::{
     operation::Operation,
-    problem::{PROBLEM_JSON, Problem},
+    problem::{Document, PROBLEM_JSON},
 };
 
 const SCHEME: &str = "platform_access_token";
@@ -38,8 +38,8 @@ pub(super) async fn serve() -> HttpResponse {
 pub(super) fn document() -> OpenApi {
     let operations = super::operations();
     let mut components = ComponentsBuilder::new()
-        .schema(Problem::name(), Problem::schema())
-        .schemas_from_iter(schemas_of::<Problem>())
+        .schema(Document::name(), Document::schema())
+        .schemas_from_iter(schemas_of::<Document>())
         .security_scheme(SCHEME, scheme());
     let mut paths = PathsBuilder::new();
     for operation in operations {
@@ -245,7 +245,7 @@ fn problems(operation: &Operation) -> Vec<(StatusCode, &'static str)> {
 
 fn problem(status: StatusCode, reason: &str) -> Response {
     let content = ContentBuilder::new()
-        .schema(Some(RefOr::Ref(Ref::from_schema_name(Problem::name()))))
+        .schema(Some(RefOr::Ref(Ref::from_schema_name(Document::name()))))
         .example(Some(json!({"status": status.as_u16(), "detail": reason})))
         .build();
     ResponseBuilder::new()

@@ -187,11 +187,6 @@ impl Operation {
         self.method != Method::GET
     }
 
-    /// Whether it concerns one tenant.
-    pub(super) fn is_in_tenant(&self) -> bool {
-        self.path.starts_with("/tenants/{tenant}")
-    }
-
     /// The route, for the router.
     pub(super) fn into_route(self) -> Route {
         self.route

@@ -23,9 +23,14 @@ use crate::{Denial, Refusal, Violation};
 /// The media type of RFC 9457.
 pub(super) const PROBLEM_JSON: &str = "application/problem+json";
 
+/// Why the request was not carried out. Boxed, because almost every request goes well.
+#[derive(Debug, Clone)]
+pub(super) struct Problem(Box<Document>);
+
 /// Why the request was not carried out.
 #[derive(Debug, Clone, Serialize, ToSchema)]
-pub(super) struct Problem {
+#[schema(as = Problem)]
+pub(super) struct Document {
     /// `urn:bailiwick:problem:` and the code.
     #[serde(rename = "type")]
     #[schema(example = "urn:bailiwick:problem:stale")]
@@ -103,7 +108,7 @@ impl Problem {
         title: &'static str,
         detail: impl Into<String>,
     ) -> Self {
-        Self {
+        Self(Box::new(Document {
             kind: format!("urn:bailiwick:problem:{code}"),
             title,
             status,
@@ -118,7 +123,12 @@ impl Problem {
             needed: None,
             allow: None,
             challenge: None,
-        }
+        }))
+    }
+
+    fn with(mut self, more: impl FnOnce(&mut Document)) -> Self {
+        more(&mut self.0);
+        self
     }
 
     /// 400: the request cannot be read.
@@ -138,55 +148,42 @@ impl Problem {
 
     /// 401: no token came.
     pub(super) fn unauthenticated() -> Self {
-        Self {
-            challenge: Some(Challenge::Missing),
-            ..Self::new(
-                StatusCode::UNAUTHORIZED,
-                "unauthenticated",
-                "Authentication required",
-                "Send an access token of the platform tenant: Authorization: Bearer …",
-            )
-        }
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "unauthenticated",
+            "Authentication required",
+            "Send an access token of the platform tenant: Authorization: Bearer …",
+        )
+        .with(|document| document.challenge = Some(Challenge::Missing))
     }
 
     /// 401: the token is not believed. `reason` is about the token's form, never about its content.
     pub(super) fn invalid_token(reason: &'static str) -> Self {
-        Self {
-            challenge: Some(Challenge::InvalidToken),
-            ..Self::new(
-                StatusCode::UNAUTHORIZED,
-                "invalid_token",
-                "Access token refused",
-                reason,
-            )
-        }
+        let title = "Access token refused";
+        Self::new(StatusCode::UNAUTHORIZED, "invalid_token", title, reason)
+            .with(|document| document.challenge = Some(Challenge::InvalidToken))
     }
 
     /// 403: the token was not given for the admin API.
     pub(super) fn insufficient_scope() -> Self {
-        Self {
-            challenge: Some(Challenge::InsufficientScope),
-            ..Self::new(
-                StatusCode::FORBIDDEN,
-                "insufficient_scope",
-                "Access token refused",
-                "The token lacks the scope admin.",
-            )
-        }
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "insufficient_scope",
+            "Access token refused",
+            "The token lacks the scope admin.",
+        )
+        .with(|document| document.challenge = Some(Challenge::InsufficientScope))
     }
 
     /// 405, with the methods that exist.
     pub(super) fn method_not_allowed(allow: String) -> Self {
-        Self {
-            detail: format!("This address answers {allow}."),
-            allow: Some(allow),
-            ..Self::new(
-                StatusCode::METHOD_NOT_ALLOWED,
-                "method_not_allowed",
-                "Method not allowed",
-                "",
-            )
-        }
+        Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "method_not_allowed",
+            "Method not allowed",
+            format!("This address answers {allow}."),
+        )
+        .with(|document| document.allow = Some(allow))
     }
 
     fn invalid(violations: Vec<Violation>) -> Self {
@@ -195,33 +192,35 @@ impl Problem {
             .map(|violation| format!("{} {}.", violation.member, violation.reason))
             .collect::<Vec<_>>()
             .join(" ");
-        Self {
-            violations: violations
+        let status = StatusCode::UNPROCESSABLE_ENTITY;
+        Self::new(status, "invalid", "Invalid value", detail).with(|document| {
+            document.violations = violations
                 .into_iter()
                 .map(|Violation { member, reason }| ProblemViolation { member, reason })
-                .collect(),
-            ..Self::new(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                "invalid",
-                "Invalid value",
-                detail,
-            )
-        }
+                .collect();
+        })
     }
 
     fn forbidden(denial: &Denial) -> Self {
-        Self {
-            permission: Some(denial.permission.key()),
-            duty: denial.duty(),
-            accountable: denial.accountable(),
-            needed: Some(denial.needed()),
-            ..Self::new(
-                StatusCode::FORBIDDEN,
-                denial.code(),
-                "Not allowed",
-                denial.detail(),
-            )
-        }
+        let (code, detail) = (denial.code(), denial.detail());
+        Self::new(StatusCode::FORBIDDEN, code, "Not allowed", detail).with(|document| {
+            document.permission = Some(denial.permission.key());
+            document.duty = denial.duty();
+            document.accountable = denial.accountable();
+            document.needed = Some(denial.needed());
+        })
+    }
+
+    fn stale(current_version: i64) -> Self {
+        Self::new(
+            StatusCode::PRECONDITION_FAILED,
+            "stale",
+            "Changed in the meantime",
+            format!(
+                "It was changed in the meantime; the current version is {current_version}. Read it again, then repeat."
+            ),
+        )
+        .with(|document| document.current_version = Some(current_version))
     }
 
     /// What an error that is none of ours becomes: its status keeps its meaning, its text stays inside.
@@ -234,29 +233,28 @@ impl Problem {
                 "Request too large",
                 "A request body may have at most 1 MiB.",
             ),
-            status if status.is_client_error() => Self {
-                status,
-                ..Self::malformed("The request cannot be read.")
-            },
+            status if status.is_client_error() => Self::malformed("The request cannot be read.")
+                .with(|document| document.status = status),
             _ => internal(),
         }
     }
 
-    fn respond(mut self, request: &HttpRequest) -> HttpResponse {
-        self.request_id = RequestId::of(request).map(|id| id.to_string());
-        let mut response = HttpResponse::build(self.status);
+    fn respond(self, request: &HttpRequest) -> HttpResponse {
+        let mut document = self.0;
+        document.request_id = RequestId::of(request).map(|id| id.to_string());
+        let mut response = HttpResponse::build(document.status);
         response.content_type(PROBLEM_JSON);
         response.insert_header((header::CACHE_CONTROL, "no-store"));
-        if let Some(allow) = &self.allow {
+        if let Some(allow) = &document.allow {
             response.insert_header((header::ALLOW, allow.as_str()));
         }
-        if let Some(challenge) = self.challenge {
+        if let Some(challenge) = document.challenge {
             let metadata = request
                 .app_data::<web::Data<PublicUrl>>()
                 .map(|url| url.metadata_url());
             response.insert_header((header::WWW_AUTHENTICATE, challenge.header(metadata)));
         }
-        response.body(serde_json::to_string(&self).expect("a problem has string keys"))
+        response.body(serde_json::to_string(&document).expect("a problem has string keys"))
     }
 }
 
@@ -298,17 +296,7 @@ impl From<Refusal> for Problem {
             Refusal::Conflict { code, detail } => {
                 Self::new(StatusCode::CONFLICT, code, "Conflict", detail)
             }
-            Refusal::Stale { current_version } => Self {
-                current_version: Some(current_version),
-                ..Self::new(
-                    StatusCode::PRECONDITION_FAILED,
-                    "stale",
-                    "Changed in the meantime",
-                    format!(
-                        "It was changed in the meantime; the current version is {current_version}. Read it again, then repeat."
-                    ),
-                )
-            },
+            Refusal::Stale { current_version } => Self::stale(current_version),
             Refusal::Unavailable { detail } => Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "unavailable",
@@ -338,17 +326,17 @@ fn chain(error: &(dyn std::error::Error + 'static)) -> String {
 
 impl std::fmt::Display for Problem {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.code)
+        f.write_str(self.0.code)
     }
 }
 
 impl ResponseError for Problem {
     fn status_code(&self) -> StatusCode {
-        self.status
+        self.0.status
     }
 
     fn error_response(&self) -> HttpResponse {
-        HttpResponse::new(self.status)
+        HttpResponse::new(self.0.status)
     }
 }
 

@@ -7,10 +7,16 @@
     clippy::unwrap_used,
     reason = "a test stops where the story stops making sense"
 )]
+#![expect(
+    clippy::too_many_lines,
+    reason = "a story is told in one piece, with its beginning and its end"
+)]
 
 mod harness;
 
 mod audit;
+mod console_sessions;
+mod http;
 mod operators;
 mod policies;
 mod push;

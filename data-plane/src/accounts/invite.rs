@@ -123,7 +123,8 @@ impl Accounts {
             .await?;
         match accepted {
             Accept::Done(user) => {
-                self.record(&user, AuthEventKind::InvitationAccepted).await?;
+                self.record(&user, AuthEventKind::InvitationAccepted)
+                    .await?;
                 Ok(user)
             }
             Accept::LinkInvalid => Err(AccountError::LinkInvalid),
@@ -139,6 +140,5 @@ fn mail(tenant: &TenantRuntime, to: &Invitation, link: &str) -> Result<Mail, Acc
         "Hello {},\n\n{inviter} invites you to {service}.\n\nOpen this link to choose a password. It works once, until {until}:\n\n{link}\n\nIf you do not expect this invitation, ignore it.\n",
         to.name
     );
-    Mail::new(&to.email, format!("Your invitation to {service}"), body)
-        .map_err(AccountError::Email)
+    Mail::new(&to.email, format!("Your invitation to {service}"), body).map_err(AccountError::Email)
 }

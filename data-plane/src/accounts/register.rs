@@ -60,7 +60,10 @@ impl Accounts {
         registration: Registration<'_>,
     ) -> Result<Registered, AccountError> {
         let policy = &tenant.policies().registration;
-        let name = registration.name.map(str::trim).filter(|name| !name.is_empty());
+        let name = registration
+            .name
+            .map(str::trim)
+            .filter(|name| !name.is_empty());
         let email = registration.email.trim();
         check(policy, email, name)?;
         let words: Vec<&str> = [Some(email), name].into_iter().flatten().collect();
@@ -76,7 +79,9 @@ impl Accounts {
             self.ask_for_proof(tenant, &pending).await?;
             return Ok(Registered::CheckMail);
         }
-        Ok(Registered::Done(self.become_user(tenant, &pending, false).await?))
+        Ok(Registered::Done(
+            self.become_user(tenant, &pending, false).await?,
+        ))
     }
 
     /// Finishes a registration with the token of its link, once.
@@ -155,11 +160,7 @@ impl Accounts {
     }
 }
 
-fn check(
-    policy: &RegistrationPolicy,
-    email: &str,
-    name: Option<&str>,
-) -> Result<(), AccountError> {
+fn check(policy: &RegistrationPolicy, email: &str, name: Option<&str>) -> Result<(), AccountError> {
     if policy.mode == RegistrationMode::InviteOnly {
         return Err(AccountError::RegistrationClosed);
     }
@@ -171,8 +172,7 @@ fn check(
     match name {
         Some(name) => text::check_name("name", name).map_err(AccountError::Name),
         None if policy.ask_name => Err(AccountError::Name(contract::Invalid::new(
-            "name",
-            "must not be empty",
+            "name", "must not be empty",
         ))),
         None => Ok(()),
     }

@@ -7,9 +7,10 @@ use actix_web::{HttpResponse, http::StatusCode};
 use contract::application::ApplicationStatus;
 
 use super::{
-    error::Fault,
+    fault::Fault,
     login::register_link,
-    pages::{self, Account, Frame, OwnApplication},
+    pages::{Account, Frame, OwnApplication},
+    respond,
     visit::Visit,
 };
 
@@ -19,7 +20,7 @@ const MAX_LINKS: usize = 8;
 /// `GET /`
 pub async fn get(visit: Visit) -> HttpResponse {
     let result = page(&visit).await;
-    pages::answer(&visit, result)
+    respond::answer(&visit, result)
 }
 
 async fn page(visit: &Visit) -> Result<HttpResponse, Fault> {
@@ -36,17 +37,25 @@ async fn page(visit: &Visit) -> Result<HttpResponse, Fault> {
         csrf: visit.csrf(),
         applications: own_applications(visit),
     };
-    pages::show(StatusCode::OK, &page, None)
+    respond::show(StatusCode::OK, &page, None)
 }
 
 fn own_applications(visit: &Visit) -> Vec<OwnApplication<'_>> {
     let applications = &visit.tenant.release().applications;
     applications
         .iter()
-        .filter(|application| application.first_party && application.status == ApplicationStatus::Active)
+        .filter(|application| {
+            application.first_party && application.status == ApplicationStatus::Active
+        })
         .filter_map(|application| {
-            let href = application.redirect_uris.iter().find_map(|uri| origin(uri.as_str()))?;
-            Some(OwnApplication { name: &application.name, href })
+            let href = application
+                .redirect_uris
+                .iter()
+                .find_map(|uri| origin(uri.as_str()))?;
+            Some(OwnApplication {
+                name: &application.name,
+                href,
+            })
         })
         .take(MAX_LINKS)
         .collect()
@@ -54,7 +63,9 @@ fn own_applications(visit: &Visit) -> Vec<OwnApplication<'_>> {
 
 /// The origin of a web address; `None` for other schemes.
 fn origin(uri: &str) -> Option<&str> {
-    let rest = uri.strip_prefix("https://").or_else(|| uri.strip_prefix("http://"))?;
+    let rest = uri
+        .strip_prefix("https://")
+        .or_else(|| uri.strip_prefix("http://"))?;
     let end = rest.find(['/', '?']).unwrap_or(rest.len());
     Some(&uri[..uri.len() - rest.len() + end])
 }

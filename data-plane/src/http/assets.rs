@@ -2,7 +2,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, http::header::CACHE_CONTROL, web::Path};
 
-use super::error::Fault;
+use super::fault::Fault;
 
 /// `GET /assets/{path}`: one address for all tenants, so a browser keeps one copy.
 pub async fn get(path: Path<String>, request: HttpRequest) -> HttpResponse {

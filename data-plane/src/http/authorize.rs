@@ -7,12 +7,12 @@
 use actix_web::HttpResponse;
 use url::form_urlencoded::Serializer;
 
-use super::{error::Fault, flow::Flow, form::Form, pages, visit::Visit};
+use super::{fault::Fault, flow::Flow, form::Form, respond, visit::Visit};
 
 /// `GET /oauth2/authorize`
 pub async fn get(visit: Visit) -> HttpResponse {
     let result = start(&visit).await;
-    pages::answer(&visit, result)
+    respond::answer(&visit, result)
 }
 
 async fn start(visit: &Visit) -> Result<HttpResponse, Fault> {
@@ -31,7 +31,7 @@ pub async fn post(visit: Visit, form: Form) -> HttpResponse {
             query.append_pair(name, value);
         }
         let path = visit.tenant.place().path("oauth2/authorize");
-        pages::see_other(&format!("{path}?{}", query.finish()))
+        respond::see_other(&format!("{path}?{}", query.finish()))
     });
-    pages::answer(&visit, result)
+    respond::answer(&visit, result)
 }

@@ -210,12 +210,18 @@ mod tests {
         };
         assert_eq!(of(None, "openid"), r#""https://i.example""#);
         assert_eq!(of(Some(&api), "orders:read"), r#""urn:orders""#);
-        assert_eq!(of(Some(&api), "openid orders:read"), r#"["urn:orders","https://i.example"]"#);
+        assert_eq!(
+            of(Some(&api), "openid orders:read"),
+            r#"["urn:orders","https://i.example"]"#
+        );
     }
 
     #[test]
     fn at_hash_is_the_example_of_the_specification_r_jwt_07() {
         // OpenID Connect Core 1.0, appendix A.3: the access token and its at_hash.
-        assert_eq!(at_hash("jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y"), "77QmUPtjPfzWtF2AnpK9RQ");
+        assert_eq!(
+            at_hash("jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y"),
+            "77QmUPtjPfzWtF2AnpK9RQ"
+        );
     }
 }

@@ -50,7 +50,10 @@ impl<'a> Client<'a> {
             .client_grants(application.id)
             .filter_map(|grant| Some((tenant.api_by_id(grant.api)?, grant)))
             .collect();
-        Self { application, grants }
+        Self {
+            application,
+            grants,
+        }
     }
 
     /// What a person may be asked for: `scope` is required unless `resource` names an API, whose granted
@@ -61,7 +64,10 @@ impl<'a> Client<'a> {
     pub fn target(&self, scope: Option<&str>, resources: &[String]) -> Result<Target, OAuthError> {
         let wanted = requested(scope)?;
         if wanted.is_empty() && resources.is_empty() {
-            return Err(OAuthError::new(ErrorCode::InvalidScope, "Ask for at least one scope."));
+            return Err(OAuthError::new(
+                ErrorCode::InvalidScope,
+                "Ask for at least one scope.",
+            ));
         }
         let (standard, of_apis): (BTreeSet<Scope>, BTreeSet<Scope>) =
             wanted.into_iter().partition(Scope::is_standard);
@@ -70,7 +76,10 @@ impl<'a> Client<'a> {
         }
         let named = self.named(resources)?;
         if of_apis.is_empty() && named.is_none() {
-            return Ok(Target { scopes: standard, audience: None });
+            return Ok(Target {
+                scopes: standard,
+                audience: None,
+            });
         }
         let (api, granted) = self.choose(named, &of_apis)?;
         let of_apis = if of_apis.is_empty() && standard.is_empty() {
@@ -100,16 +109,27 @@ impl<'a> Client<'a> {
         let named = self.named(resources)?;
         let (api, granted) = self.choose(named, &wanted)?;
         Ok(Target {
-            scopes: if wanted.is_empty() { granted.scopes.clone() } else { wanted },
+            scopes: if wanted.is_empty() {
+                granted.scopes.clone()
+            } else {
+                wanted
+            },
             audience: Some(api.audience.clone()),
         })
     }
 
     /// The part of an earlier grant that the client may still have; administrators take rights away
     /// between two refreshes (R-TOK-08).
-    pub fn still_granted(&self, scopes: &BTreeSet<Scope>, audience: Option<&Audience>) -> BTreeSet<Scope> {
+    pub fn still_granted(
+        &self,
+        scopes: &BTreeSet<Scope>,
+        audience: Option<&Audience>,
+    ) -> BTreeSet<Scope> {
         let of_api = audience.and_then(|audience| {
-            self.grants.iter().find(|(api, _)| &api.audience == audience).map(|(_, grant)| &grant.scopes)
+            self.grants
+                .iter()
+                .find(|(api, _)| &api.audience == audience)
+                .map(|(_, grant)| &grant.scopes)
         });
         scopes
             .iter()
@@ -126,7 +146,10 @@ impl<'a> Client<'a> {
 
     /// The API that `resource` names. One per token: two audiences in one token let each API use the
     /// token at the other (R-RES-03).
-    fn named(&self, resources: &[String]) -> Result<Option<(&'a Api, &'a ClientGrant)>, OAuthError> {
+    fn named(
+        &self,
+        resources: &[String],
+    ) -> Result<Option<(&'a Api, &'a ClientGrant)>, OAuthError> {
         match resources {
             [] => Ok(None),
             [one] => self
@@ -155,7 +178,10 @@ impl<'a> Client<'a> {
                 Err(UNKNOWN_SCOPE)
             };
         }
-        let mut fitting = self.grants.iter().filter(|(_, grant)| scopes.is_subset(&grant.scopes));
+        let mut fitting = self
+            .grants
+            .iter()
+            .filter(|(_, grant)| scopes.is_subset(&grant.scopes));
         match (fitting.next(), fitting.next()) {
             (Some(only), None) => Ok(*only),
             (None, _) => Err(UNKNOWN_SCOPE),
@@ -179,7 +205,10 @@ pub fn requested(scope: Option<&str>) -> Result<BTreeSet<Scope>, OAuthError> {
 ///
 /// # Errors
 /// `invalid_scope` if more is asked for than was granted.
-pub fn narrow(granted: &BTreeSet<Scope>, scope: Option<&str>) -> Result<BTreeSet<Scope>, OAuthError> {
+pub fn narrow(
+    granted: &BTreeSet<Scope>,
+    scope: Option<&str>,
+) -> Result<BTreeSet<Scope>, OAuthError> {
     let wanted = requested(scope)?;
     match () {
         () if wanted.is_empty() => Ok(granted.clone()),
@@ -213,7 +242,9 @@ pub(super) mod tests {
             grant_types: [GrantType::AuthorizationCode, GrantType::RefreshToken].into(),
             auth_methods: [TokenAuthMethod::ClientSecretBasic].into(),
             secrets: vec![],
-            scopes: ["openid", "email", "offline_access"].map(|s| s.parse().unwrap()).into(),
+            scopes: ["openid", "email", "offline_access"]
+                .map(|s| s.parse().unwrap())
+                .into(),
             signing_algorithm: SigningAlgorithm::ES256,
             first_party: false,
         }
@@ -227,7 +258,10 @@ pub(super) mod tests {
             audience: audience.parse().unwrap(),
             scopes: scopes
                 .iter()
-                .map(|scope| ApiScope { scope: scope.parse().unwrap(), description: "x".into() })
+                .map(|scope| ApiScope {
+                    scope: scope.parse().unwrap(),
+                    description: "x".into(),
+                })
                 .collect(),
         };
         let grant = ClientGrant {
@@ -239,10 +273,19 @@ pub(super) mod tests {
         (api, grant)
     }
 
+    fn apis() -> [(Api, ClientGrant); 2] {
+        [
+            api(1, "urn:orders", &["orders:read", "shared"]),
+            api(2, "urn:mail", &["mail:send", "shared"]),
+        ]
+    }
+
     fn answer(result: Result<Target, OAuthError>) -> String {
         match result {
             Ok(target) => {
-                let audience = target.audience.map_or("-".to_owned(), |audience| audience.to_string());
+                let audience = target
+                    .audience
+                    .map_or("-".to_owned(), |audience| audience.to_string());
                 format!("{} → {audience}", join_scopes(&target.scopes))
             }
             Err(error) => error.code.as_str().to_owned(),
@@ -252,7 +295,7 @@ pub(super) mod tests {
     #[test]
     fn only_what_is_granted_r_tok_08_r_res_01() {
         let application = application();
-        let apis = [api(1, "urn:orders", &["orders:read", "shared"]), api(2, "urn:mail", &["mail:send", "shared"])];
+        let apis = apis();
         let client = Client {
             application: &application,
             grants: apis.iter().map(|(api, grant)| (api, grant)).collect(),
@@ -264,19 +307,45 @@ pub(super) mod tests {
             (Some("openid \u{7f}"), &[], "invalid_scope"),
             (None, &[], "invalid_scope"),
             (None, &["urn:orders"], "orders:read shared → urn:orders"),
-            (Some("openid orders:read"), &[], "openid orders:read → urn:orders"),
+            (
+                Some("openid orders:read"),
+                &[],
+                "openid orders:read → urn:orders",
+            ),
             (Some("openid orders:read mail:send"), &[], "invalid_scope"),
             (Some("openid shared"), &[], "invalid_target"),
-            (Some("openid shared"), &["urn:mail"], "openid shared → urn:mail"),
+            (
+                Some("openid shared"),
+                &["urn:mail"],
+                "openid shared → urn:mail",
+            ),
             (Some("openid mail:send"), &["urn:orders"], "invalid_scope"),
             (Some("openid"), &["urn:nope"], "invalid_target"),
-            (Some("openid"), &["urn:orders", "urn:mail"], "invalid_target"),
+            (
+                Some("openid"),
+                &["urn:orders", "urn:mail"],
+                "invalid_target",
+            ),
             (Some("openid"), &["urn:orders"], "openid → urn:orders"),
         ];
         for (scope, resources, expected) in people {
             let resources: Vec<_> = resources.iter().map(ToString::to_string).collect();
-            assert_eq!(answer(client.target(*scope, &resources)), *expected, "{scope:?} {resources:?}");
+            assert_eq!(
+                answer(client.target(*scope, &resources)),
+                *expected,
+                "{scope:?} {resources:?}"
+            );
         }
+    }
+
+    #[test]
+    fn machines_get_all_or_less_r_tok_08_r_res_01() {
+        let application = application();
+        let apis = apis();
+        let client = Client {
+            application: &application,
+            grants: apis.iter().map(|(api, grant)| (api, grant)).collect(),
+        };
         let machines: &[(Option<&str>, &[&str], &str)] = &[
             (Some("orders:read"), &[], "orders:read → urn:orders"),
             (None, &[], "invalid_target"),
@@ -286,9 +355,16 @@ pub(super) mod tests {
         ];
         for (scope, resources, expected) in machines {
             let resources: Vec<_> = resources.iter().map(ToString::to_string).collect();
-            assert_eq!(answer(client.machine_target(*scope, &resources)), *expected, "{scope:?}");
+            assert_eq!(
+                answer(client.machine_target(*scope, &resources)),
+                *expected,
+                "{scope:?}"
+            );
         }
-        let nothing = Client { application: &application, grants: vec![] };
+        let nothing = Client {
+            application: &application,
+            grants: vec![],
+        };
         assert_eq!(answer(nothing.machine_target(None, &[])), "invalid_scope");
     }
 
@@ -297,7 +373,10 @@ pub(super) mod tests {
         let application = application();
         let (orders, mut grant) = api(1, "urn:orders", &["orders:read", "orders:write"]);
         grant.scopes.remove(&"orders:write".parse().unwrap());
-        let client = Client { application: &application, grants: vec![(&orders, &grant)] };
+        let client = Client {
+            application: &application,
+            grants: vec![(&orders, &grant)],
+        };
         let before = requested(Some("openid profile orders:read orders:write")).unwrap();
         let left = client.still_granted(&before, Some(&orders.audience));
         assert_eq!(join_scopes(&left), "openid orders:read");
@@ -308,7 +387,10 @@ pub(super) mod tests {
     fn refresh_only_narrows_r_tok_08() {
         let granted = requested(Some("openid email")).unwrap();
         assert_eq!(narrow(&granted, None).unwrap(), granted);
-        assert_eq!(join_scopes(&narrow(&granted, Some("email")).unwrap()), "email");
+        assert_eq!(
+            join_scopes(&narrow(&granted, Some("email")).unwrap()),
+            "email"
+        );
         assert!(narrow(&granted, Some("email profile")).is_err());
     }
 }

@@ -37,7 +37,8 @@ impl Presented {
         let mut authorizations = headers.get_all(AUTHORIZATION);
         let body_id = params.get("client_id");
         let body_secret = params.get("client_secret");
-        if params.get("client_assertion").is_some() || params.get("client_assertion_type").is_some() {
+        if params.get("client_assertion").is_some() || params.get("client_assertion_type").is_some()
+        {
             return Err(REFUSED);
         }
         let Some(header) = authorizations.next() else {
@@ -48,7 +49,11 @@ impl Presented {
                     method: TokenAuthMethod::ClientSecretPost,
                     secret: Some(secret.to_owned()),
                 },
-                None => Self { client_id, method: TokenAuthMethod::None, secret: None },
+                None => Self {
+                    client_id,
+                    method: TokenAuthMethod::None,
+                    secret: None,
+                },
             });
         };
         if authorizations.next().is_some() || body_secret.is_some() {
@@ -64,7 +69,11 @@ impl Presented {
                 "The client_id parameter names another client than the Authorization header.",
             ));
         }
-        Ok(Self { client_id, method: TokenAuthMethod::ClientSecretBasic, secret: Some(secret) })
+        Ok(Self {
+            client_id,
+            method: TokenAuthMethod::ClientSecretBasic,
+            secret: Some(secret),
+        })
     }
 
     /// Checks the credentials against the client they name.
@@ -88,7 +97,11 @@ impl Presented {
                 .fold(false, |found, stored| stored.accepts(secret, now) | found),
             None => self.method == TokenAuthMethod::None,
         };
-        if proven { Ok(application) } else { Err(REFUSED) }
+        if proven {
+            Ok(application)
+        } else {
+            Err(REFUSED)
+        }
     }
 }
 
@@ -137,10 +150,12 @@ mod tests {
             headers.insert(AUTHORIZATION, HeaderValue::from_str(header).unwrap());
         }
         let now = Utc.timestamp_opt(1_000, 0).unwrap();
-        let result = Presented::read(&headers, &Params::parse(body).unwrap()).and_then(|presented| {
-            let found = Some(application).filter(|found| found.id.to_string() == presented.client_id);
-            presented.prove(found, now).map(|_| ())
-        });
+        let result =
+            Presented::read(&headers, &Params::parse(body).unwrap()).and_then(|presented| {
+                let found =
+                    Some(application).filter(|found| found.id.to_string() == presented.client_id);
+                presented.prove(found, now).map(|_| ())
+            });
         result.map_or_else(|error| error.code.as_str().to_owned(), |()| "ok".to_owned())
     }
 
@@ -155,40 +170,57 @@ mod tests {
         ];
         let client = web.id.to_string();
         let good = basic_header(&client, "s3cret");
-        for (header, body, expected) in [
-            (Some(good.clone()), String::new(), "ok"),
-            (Some(good.replace("Basic", "bAsIc")), String::new(), "ok"),
-            (Some(good.clone()), format!("client_id={client}"), "ok"),
-            (Some(good.clone()), "client_id=other".into(), "invalid_request"),
-            (Some(good.clone()), format!("client_id={client}&client_secret=s3cret"), "invalid_request"),
-            (Some(basic_header(&client, "s3cre%74")), String::new(), "ok"),
-            (Some(basic_header(&client, "old")), String::new(), "invalid_client"),
-            (Some(basic_header(&client, "wrong")), String::new(), "invalid_client"),
-            (Some(basic_header(&client, "")), String::new(), "invalid_client"),
-            (Some(basic_header("app_unknown", "s3cret")), String::new(), "invalid_client"),
-            (Some("Basic !!!".into()), String::new(), "invalid_client"),
-            (Some("Basic".into()), String::new(), "invalid_client"),
-            (Some("Bearer x".into()), format!("client_id={client}"), "invalid_client"),
-            (None, format!("client_id={client}&client_secret=s3cret"), "invalid_client"),
-            (None, format!("client_id={client}"), "invalid_client"),
-            (None, format!("client_id={client}&client_assertion=x"), "invalid_client"),
-            (None, String::new(), "invalid_client"),
-        ] {
-            assert_eq!(answer(&web, header.as_deref(), &body), expected, "{body}");
+        let (id, post) = (
+            format!("client_id={client}"),
+            format!("client_id={client}&client_secret=s3cret"),
+        );
+        let wrong = |id: &str, secret: &str| Some(basic_header(id, secret));
+        #[rustfmt::skip]
+        let table = [
+            (Some(good.clone()), "", "ok"),
+            (Some(good.replace("Basic", "bAsIc")), "", "ok"),
+            (Some(good.clone()), id.as_str(), "ok"),
+            (Some(basic_header(&client, "s3cre%74")), "", "ok"),
+            (Some(good.clone()), "client_id=other", "invalid_request"),
+            (Some(good.clone()), post.as_str(), "invalid_request"),
+            (wrong(&client, "old"), "", "invalid_client"),
+            (wrong(&client, "wrong"), "", "invalid_client"),
+            (wrong(&client, ""), "", "invalid_client"),
+            (wrong("app_unknown", "s3cret"), "", "invalid_client"),
+            (Some("Basic !!!".into()), "", "invalid_client"),
+            (Some("Basic".into()), "", "invalid_client"),
+            (Some("Bearer x".into()), id.as_str(), "invalid_client"),
+            (None, post.as_str(), "invalid_client"),
+            (None, id.as_str(), "invalid_client"),
+            (None, "client_assertion=x", "invalid_client"),
+            (None, "", "invalid_client"),
+        ];
+        for (header, body, expected) in table {
+            assert_eq!(answer(&web, header.as_deref(), body), expected, "{body}");
         }
+        others(web, &id, &post, &good);
+    }
+
+    /// The same application registered with the other methods.
+    fn others(mut web: Application, id: &str, post: &str, good: &str) {
         web.auth_methods = [TokenAuthMethod::ClientSecretPost].into();
-        assert_eq!(answer(&web, None, &format!("client_id={client}&client_secret=s3cret")), "ok");
-        assert_eq!(answer(&web, Some(&good), ""), "invalid_client");
+        assert_eq!(answer(&web, None, post), "ok");
+        assert_eq!(answer(&web, Some(good), ""), "invalid_client");
         web.auth_methods = [TokenAuthMethod::None].into();
-        assert_eq!(answer(&web, None, &format!("client_id={client}")), "ok");
-        assert_eq!(answer(&web, Some(&good), ""), "invalid_client");
+        assert_eq!(answer(&web, None, id), "ok");
+        assert_eq!(answer(&web, Some(good), ""), "invalid_client");
         web.status = ApplicationStatus::Disabled;
-        assert_eq!(answer(&web, None, &format!("client_id={client}")), "invalid_client");
+        assert_eq!(answer(&web, None, id), "invalid_client");
     }
 
     #[test]
     fn basic_values_are_form_encoded_rfc_6749_2_3_1() {
-        for (sent, expected) in [("a%3Ab", "a:b"), ("a+b", "a b"), ("a&b=c", "a&b=c"), ("%2B", "+")] {
+        for (sent, expected) in [
+            ("a%3Ab", "a:b"),
+            ("a+b", "a b"),
+            ("a&b=c", "a&b=c"),
+            ("%2B", "+"),
+        ] {
             assert_eq!(form_decode(sent), expected);
         }
     }

@@ -10,22 +10,25 @@ use contract::{redirect_uri::is_loopback, scope::Scope};
 
 use super::{
     client::{Client, Target},
-    error::Fault,
+    fault::Fault,
     flow::Flow,
     form::Form,
-    pages::{self, Consent, Frame, ScopeLine, Ties, monogram, see_other},
+    pages::{Consent, Frame, ScopeLine, Ties, monogram},
+    respond::{self, see_other},
     visit::Visit,
 };
 
 /// `GET /consent`
 pub async fn get(visit: Visit) -> HttpResponse {
     let result = page(&visit).await;
-    pages::answer(&visit, result)
+    respond::answer(&visit, result)
 }
 
 async fn page(visit: &Visit) -> Result<HttpResponse, Fault> {
     let query = visit.query()?;
-    let flow = Flow::find(visit, query.get("flow")).await?.ok_or(Fault::FLOW_GONE)?;
+    let flow = Flow::find(visit, query.get("flow"))
+        .await?
+        .ok_or(Fault::FLOW_GONE)?;
     let Some(member) = visit.member().await? else {
         return Ok(see_other(&visit.page_link("login", Some(&flow))));
     };
@@ -45,19 +48,21 @@ async fn page(visit: &Visit) -> Result<HttpResponse, Fault> {
         remembered: !judged.is_impersonable(),
         impersonable: judged.is_impersonable(),
     };
-    pages::show(StatusCode::OK, &page, Some(&judged.back.redirect_uri))
+    respond::show(StatusCode::OK, &page, Some(&judged.back.redirect_uri))
 }
 
 /// `POST /consent`
 pub async fn post(visit: Visit, form: Form) -> HttpResponse {
     let result = decide(&visit, form).await;
-    pages::answer(&visit, result)
+    respond::answer(&visit, result)
 }
 
 async fn decide(visit: &Visit, form: Form) -> Result<HttpResponse, Fault> {
     let params = form.for_page()?;
     visit.check_post(&params)?;
-    let flow = Flow::find(visit, params.get("flow")).await?.ok_or(Fault::FLOW_GONE)?;
+    let flow = Flow::find(visit, params.get("flow"))
+        .await?
+        .ok_or(Fault::FLOW_GONE)?;
     let Some(member) = visit.member().await? else {
         return Ok(see_other(&visit.page_link("login", Some(&flow))));
     };
@@ -72,7 +77,12 @@ async fn decide(visit: &Visit, form: Form) -> Result<HttpResponse, Fault> {
         tenant
             .node()
             .identity()
-            .record_consent(tenant.id(), member.user.id, application, &request.target.scopes)
+            .record_consent(
+                tenant.id(),
+                member.user.id,
+                application,
+                &request.target.scopes,
+            )
             .await?;
     }
     flow.advance(visit, Some(&member), true).await
@@ -81,26 +91,60 @@ async fn decide(visit: &Visit, form: Form) -> Result<HttpResponse, Fault> {
 /// What is asked for, one line per scope, the most personal first.
 fn in_words(client: &Client<'_>, target: &Target) -> Vec<ScopeLine> {
     let standard = [
-        ("openid", "fingerprint", "Know that it is you", "A number that stands for you here"),
-        ("profile", "user", "See your name", "As it is in your account"),
-        ("email", "mail", "See your e-mail address", "And whether it is confirmed"),
-        ("offline_access", "clock", "Keep this access while you are away", "Until you take it back"),
+        (
+            "openid",
+            "fingerprint",
+            "Know that it is you",
+            "A number that stands for you here",
+        ),
+        (
+            "profile",
+            "user",
+            "See your name",
+            "As it is in your account",
+        ),
+        (
+            "email",
+            "mail",
+            "See your e-mail address",
+            "And whether it is confirmed",
+        ),
+        (
+            "offline_access",
+            "clock",
+            "Keep this access while you are away",
+            "Until you take it back",
+        ),
     ];
     let mut lines: Vec<ScopeLine> = standard
         .into_iter()
         .filter(|(name, ..)| super::claims::has(&target.scopes, name))
-        .map(|(_, icon, words, detail)| ScopeLine { icon, words: words.into(), detail: detail.into() })
+        .map(|(_, icon, words, detail)| ScopeLine {
+            icon,
+            words: words.into(),
+            detail: detail.into(),
+        })
         .collect();
     let api = target.audience.as_ref().and_then(|audience| {
-        client.grants.iter().map(|(api, _)| api).find(|api| &api.audience == audience)
+        client
+            .grants
+            .iter()
+            .map(|(api, _)| api)
+            .find(|api| &api.audience == audience)
     });
     if let Some(api) = api {
         let described = |scope: &Scope| api.scope(scope).map(|scope| scope.description.clone());
-        lines.extend(target.scopes.iter().filter_map(described).map(|words| ScopeLine {
-            icon: "key",
-            words,
-            detail: format!("In {}", api.name),
-        }));
+        lines.extend(
+            target
+                .scopes
+                .iter()
+                .filter_map(described)
+                .map(|words| ScopeLine {
+                    icon: "key",
+                    words,
+                    detail: format!("In {}", api.name),
+                }),
+        );
     }
     lines
 }

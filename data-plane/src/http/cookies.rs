@@ -84,13 +84,21 @@ mod tests {
     #[test]
     fn names_and_attributes_r_sess_01_r_ten_02() {
         for (https, slug, expected) in [
-            (true, None, "__Host-bw_session=v; HttpOnly; SameSite=Lax; Secure; Path=/"),
+            (
+                true,
+                None,
+                "__Host-bw_session=v; HttpOnly; SameSite=Lax; Secure; Path=/",
+            ),
             (
                 true,
                 Some("acme"),
                 "__Host-bw_session_acme=v; HttpOnly; SameSite=Lax; Secure; Path=/",
             ),
-            (false, Some("acme"), "bw_session_acme=v; HttpOnly; SameSite=Lax; Path=/"),
+            (
+                false,
+                Some("acme"),
+                "bw_session_acme=v; HttpOnly; SameSite=Lax; Path=/",
+            ),
         ] {
             let cookie = CookieKind::Session.set(&place(https, slug), "v");
             assert_eq!(cookie.to_string(), expected);
@@ -103,7 +111,13 @@ mod tests {
     #[test]
     fn only_our_shape_is_read() {
         assert!(is_token(&"a".repeat(43)));
-        for bad in ["", "a", &"a".repeat(44), &"é".repeat(43), &format!("{} ", "a".repeat(42))] {
+        for bad in [
+            "",
+            "a",
+            &"a".repeat(44),
+            &"é".repeat(43),
+            &format!("{} ", "a".repeat(42)),
+        ] {
             assert!(!is_token(bad));
         }
     }

@@ -30,9 +30,13 @@ pub async fn allow(
         .filter(|origin| is_ours(origin, &tenant.release().applications))
         .cloned();
     let is_preflight = request.method() == Method::OPTIONS
-        && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
+        && request
+            .headers()
+            .contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
     let mut response = if is_preflight {
-        request.into_response(HttpResponse::NoContent().finish()).map_into_right_body()
+        request
+            .into_response(HttpResponse::NoContent().finish())
+            .map_into_right_body()
     } else {
         next.call(request).await?.map_into_left_body()
     };
@@ -51,7 +55,10 @@ fn add(headers: &mut HeaderMap, origin: Option<HeaderValue>, is_preflight: bool)
     if is_preflight {
         for (name, value) in [
             (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST"),
-            (header::ACCESS_CONTROL_ALLOW_HEADERS, "Authorization, Content-Type"),
+            (
+                header::ACCESS_CONTROL_ALLOW_HEADERS,
+                "Authorization, Content-Type",
+            ),
             (header::ACCESS_CONTROL_MAX_AGE, "600"),
         ] {
             headers.insert(name, HeaderValue::from_static(value));
@@ -61,8 +68,12 @@ fn add(headers: &mut HeaderMap, origin: Option<HeaderValue>, is_preflight: bool)
 
 /// Whether `origin` is the origin of a redirect URI of an active application.
 fn is_ours(origin: &HeaderValue, applications: &[Application]) -> bool {
-    let Ok(origin) = origin.to_str() else { return false };
-    let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
+    let Ok(origin) = origin.to_str() else {
+        return false;
+    };
+    let host = origin
+        .strip_prefix("https://")
+        .or_else(|| origin.strip_prefix("http://"));
     // An origin has no path; without this a whole redirect URI would count as one.
     host.is_some_and(|host| !host.is_empty() && !host.contains(['/', '?']))
         && applications

@@ -35,8 +35,14 @@ mod tests {
     fn form_action_names_self_and_the_one_origin_r_hdr_02() {
         for (redirect_uri, form_action) in [
             (None, "'self'"),
-            (Some("https://shop.example/cb?x=1"), "'self' https://shop.example"),
-            (Some("http://127.0.0.1:5000/cb"), "'self' http://127.0.0.1:5000"),
+            (
+                Some("https://shop.example/cb?x=1"),
+                "'self' https://shop.example",
+            ),
+            (
+                Some("http://127.0.0.1:5000/cb"),
+                "'self' http://127.0.0.1:5000",
+            ),
             (Some("http://[::1]:5000/cb"), "'self' http://[::1]:5000"),
             (Some("com.example.app:/cb"), "'self'"),
             (Some("not a uri"), "'self'"),

@@ -1,24 +1,18 @@
-//! Maps what can go wrong to HTTP: RFC 6749 codes for programs, one plain page for people.
+//! Maps what can go wrong to HTTP for programs: RFC 6749 codes. People get a [`super::fault`].
 //!
 //! Descriptions are constants in printable ASCII and never echo input (R-TOK-06, R-INJ-02). A fault of
 //! our own (store or state store not reachable) is logged here, once, with its cause; the caller
 //! learns only that it is temporary. Every answer here is `no-store`.
 
-use std::{fmt, time::Duration};
+use std::fmt;
 
 use actix_web::{
-    HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError,
+    HttpResponse, HttpResponseBuilder, ResponseError,
     http::{StatusCode, header},
 };
 use serde::Serialize;
 
-use super::pages;
-use crate::{
-    grants,
-    identity::StoreError,
-    keys::TokenError,
-    state::StateError,
-};
+use crate::{grants, identity::StoreError, keys::TokenError, state::StateError};
 
 /// Error codes of RFC 6749 §4.1.2.1 and §5.2, RFC 6750 §3.1, RFC 8707 §2 and OpenID Connect Core §3.1.2.6.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,9 +126,9 @@ pub enum Outage {
 
 impl Outage {
     /// Seconds after which another try makes sense.
-    const RETRY_SECONDS: u64 = 5;
+    pub(super) const RETRY_SECONDS: u64 = 5;
 
-    fn log(&self) {
+    pub(super) fn log(&self) {
         tracing::error!(cause = %self, "a request could not be served");
     }
 }
@@ -230,10 +224,11 @@ impl fmt::Display for ApiError {
     }
 }
 
+/// The JSON of every error (RFC 6749 §5.2).
 #[derive(Serialize)]
-struct Body<'a> {
-    error: &'a str,
-    error_description: &'a str,
+pub(super) struct Body<'a> {
+    pub(super) error: &'a str,
+    pub(super) error_description: &'a str,
 }
 
 impl ResponseError for ApiError {
@@ -255,150 +250,7 @@ impl ResponseError for ApiError {
     }
 }
 
-/// An answer to a person: what happened and what they can do, in constant words (page H19).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Fault {
-    /// The HTTP status.
-    pub status: StatusCode,
-    /// The same in one machine-readable word, for callers that prefer JSON.
-    pub code: &'static str,
-    /// The heading.
-    pub title: &'static str,
-    /// What happened and what helps.
-    pub detail: &'static str,
-    /// Seconds to wait, if waiting helps.
-    pub retry_after: Option<u64>,
-}
-
-impl Fault {
-    /// A fault of the request.
-    pub const fn new(
-        status: StatusCode,
-        code: &'static str,
-        title: &'static str,
-        detail: &'static str,
-    ) -> Self {
-        Self {
-            status,
-            code,
-            title,
-            detail,
-            retry_after: None,
-        }
-    }
-
-    /// The link or form is not what it should be.
-    pub const fn bad_request(detail: &'static str) -> Self {
-        Self::new(
-            StatusCode::BAD_REQUEST,
-            "invalid_request",
-            "This request can't be used",
-            detail,
-        )
-    }
-
-    /// Nothing is there.
-    pub const NOT_FOUND: Self = Self::new(
-        StatusCode::NOT_FOUND,
-        "not_found",
-        "There is nothing here",
-        "The address may be mistyped, or what it named is gone.",
-    );
-
-    /// The tenant is suspended.
-    pub const SUSPENDED: Self = Self::new(
-        StatusCode::SERVICE_UNAVAILABLE,
-        "temporarily_unavailable",
-        "Sign-in is not available",
-        "Signing in here is switched off at the moment. Your account and your data are untouched.",
-    );
-
-    /// A form was posted by another page, another browser or an earlier sign-in.
-    pub const FORGED: Self = Self::new(
-        StatusCode::FORBIDDEN,
-        "stale_form",
-        "This form is out of date",
-        "It was opened before you signed in or out, or in another browser. Go back, reload the page and try again.",
-    );
-
-    /// The sign-in attempt is over, or another browser began it (R-AUTHZ-11).
-    pub const FLOW_GONE: Self = Self::new(
-        StatusCode::BAD_REQUEST,
-        "expired",
-        "This sign-in attempt is over",
-        "It took too long, was finished already, or began in another browser. Go back to the application and start again.",
-    );
-
-    /// Something of ours does not answer.
-    pub const UNAVAILABLE: Self = Self {
-        retry_after: Some(Outage::RETRY_SECONDS),
-        ..Self::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "temporarily_unavailable",
-            "Something is not answering",
-            "This is our fault, not yours. Wait a moment and try again; nothing was lost.",
-        )
-    };
-
-    /// Too many attempts; `wait` says for how long.
-    pub fn too_many(wait: Duration) -> Self {
-        Self {
-            retry_after: Some(wait.as_secs().max(1)),
-            ..Self::new(
-                StatusCode::TOO_MANY_REQUESTS,
-                "slow_down",
-                "Too many attempts",
-                "To protect accounts, attempts are slowed down. Wait a little, then try again.",
-            )
-        }
-    }
-
-    /// The password hashing pool is full.
-    pub fn busy(wait: Duration) -> Self {
-        Self {
-            retry_after: Some(wait.as_secs().max(1)),
-            ..Self::UNAVAILABLE
-        }
-    }
-
-    /// The fault as JSON, for callers that did not ask for a page.
-    pub fn json(&self) -> HttpResponse {
-        let mut response = HttpResponse::build(self.status);
-        response.insert_header((header::CACHE_CONTROL, "no-store"));
-        retry_after(&mut response, self.retry_after);
-        response.json(Body {
-            error: self.code,
-            error_description: self.detail,
-        })
-    }
-
-    /// A page for people who asked for one, JSON for everyone else.
-    pub fn negotiate(&self, request: &HttpRequest, tenant: Option<&super::tenant::Tenant>) -> HttpResponse {
-        if wants_page(request) {
-            pages::fault(self, request, tenant)
-        } else {
-            self.json()
-        }
-    }
-}
-
-impl<E: Into<Outage>> From<E> for Fault {
-    fn from(cause: E) -> Self {
-        cause.into().log();
-        Self::UNAVAILABLE
-    }
-}
-
-/// Whether the caller is a browser that navigates.
-pub fn wants_page(request: &HttpRequest) -> bool {
-    request
-        .headers()
-        .get(header::ACCEPT)
-        .and_then(|value| value.to_str().ok())
-        .is_some_and(|accept| accept.contains("text/html"))
-}
-
-fn retry_after(response: &mut HttpResponseBuilder, seconds: Option<u64>) {
+pub(super) fn retry_after(response: &mut HttpResponseBuilder, seconds: Option<u64>) {
     if let Some(seconds) = seconds {
         response.insert_header((header::RETRY_AFTER, seconds));
     }
@@ -414,19 +266,32 @@ mod tests {
         for (error, status, challenge) in [
             (token(ErrorCode::InvalidRequest), 400, None),
             (token(ErrorCode::InvalidGrant), 400, None),
-            (token(ErrorCode::InvalidClient), 401, Some("Basic realm=\"token\", charset=\"UTF-8\"")),
-            (ApiError::bearer_missing(), 401, Some("Bearer realm=\"userinfo\"")),
+            (
+                token(ErrorCode::InvalidClient),
+                401,
+                Some("Basic realm=\"token\", charset=\"UTF-8\""),
+            ),
+            (
+                ApiError::bearer_missing(),
+                401,
+                Some("Bearer realm=\"userinfo\""),
+            ),
             (
                 ApiError::bearer(ErrorCode::InsufficientScope, "x"),
                 403,
-                Some("Bearer realm=\"userinfo\", error=\"insufficient_scope\", error_description=\"x\""),
+                Some(
+                    "Bearer realm=\"userinfo\", error=\"insufficient_scope\", error_description=\"x\"",
+                ),
             ),
         ] {
             let response = error.error_response();
             assert_eq!(response.status().as_u16(), status);
             let sent = response.headers().get(header::WWW_AUTHENTICATE);
             assert_eq!(sent.map(|value| value.to_str().unwrap()), challenge);
-            assert_eq!(response.headers().get(header::CACHE_CONTROL).unwrap(), "no-store");
+            assert_eq!(
+                response.headers().get(header::CACHE_CONTROL).unwrap(),
+                "no-store"
+            );
         }
     }
 }

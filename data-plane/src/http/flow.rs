@@ -16,11 +16,13 @@ use serde::{Deserialize, Serialize};
 use super::{
     claims::{HintClaims, ID_TOKEN_TYPE},
     client::Client,
-    error::{ErrorCode, Fault, OAuthError},
-    pages::{self, Frame, HandOff, see_other},
+    error::{ErrorCode, OAuthError},
+    fault::Fault,
+    pages::{Frame, HandOff},
     params::Params,
     redirect::{self, Outcome},
     request::{self, Authorization, ReturnTo},
+    respond::{self, see_other},
     step::{self, Progress, Standing, Step},
     visit::{Member, Visit},
 };
@@ -62,7 +64,9 @@ pub struct Judged<'a> {
 impl Judged<'_> {
     /// Whether anyone on the person's machine could pretend to be this client (R-CONS-03).
     pub fn is_impersonable(&self) -> bool {
-        self.application.auth_methods.contains(&TokenAuthMethod::None)
+        self.application
+            .auth_methods
+            .contains(&TokenAuthMethod::None)
             && !self.back.redirect_uri.starts_with("https://")
     }
 }
@@ -87,7 +91,10 @@ impl Flow {
         let requests = visit.tenant.node().requests();
         let stored: Option<Stored> = requests.get(visit.tenant.id(), id).await?;
         match stored.filter(|stored| stored.browser == visit.browser_hash()) {
-            Some(stored) => Ok(Some(Self { id: Some(id.to_owned()), stored })),
+            Some(stored) => Ok(Some(Self {
+                id: Some(id.to_owned()),
+                stored,
+            })),
             None => Err(Fault::FLOW_GONE),
         }
     }
@@ -106,7 +113,12 @@ impl Flow {
             .map_err(|_| Fault::bad_request("The link that led here is not well-formed."))?;
         let (application, back) = request::find_client(&params, &visit.tenant)?;
         let client = Client::of(&visit.tenant, application);
-        Ok(Judged { application, back, request: Authorization::read(&params, &client), client })
+        Ok(Judged {
+            application,
+            back,
+            request: Authorization::read(&params, &client),
+            client,
+        })
     }
 
     /// Remembers that the person signed in within this attempt.
@@ -117,7 +129,9 @@ impl Flow {
         self.stored.signed_in = Some(session);
         if let Some(id) = &self.id {
             let requests = visit.tenant.node().requests();
-            requests.replace(visit.tenant.id(), id, &self.stored, FLOW_LIFE).await?;
+            requests
+                .replace(visit.tenant.id(), id, &self.stored, FLOW_LIFE)
+                .await?;
         }
         Ok(())
     }
@@ -140,14 +154,20 @@ impl Flow {
             }
         };
         let standing = standing(visit, &judged, request, member).await?;
-        let progress = Progress { signed_in: self.stored.signed_in, allowed };
+        let progress = Progress {
+            signed_in: self.stored.signed_in,
+            allowed,
+        };
         let who = member.map(Member::signed_in);
         let now = visit.tenant.node().clock().now();
         match step::next(request, who.as_ref(), &standing, &progress, now) {
             Step::SignIn => self.show(visit, "login").await,
             Step::Consent => self.show(visit, "consent").await,
             Step::Refuse(code) => {
-                let error = OAuthError::new(code, "The person has to be asked, which prompt=none forbids.");
+                let error = OAuthError::new(
+                    code,
+                    "The person has to be asked, which prompt=none forbids.",
+                );
                 self.answer(visit, &judged, Outcome::Error(error)).await
             }
             Step::Issue => {
@@ -172,9 +192,18 @@ impl Flow {
         let tenant = &visit.tenant;
         let id = match &self.id {
             Some(id) => id.clone(),
-            None => tenant.node().requests().put(tenant.id(), &self.stored, FLOW_LIFE).await?,
+            None => {
+                tenant
+                    .node()
+                    .requests()
+                    .put(tenant.id(), &self.stored, FLOW_LIFE)
+                    .await?
+            }
         };
-        Ok(see_other(&format!("{}?flow={id}", tenant.place().path(page))))
+        Ok(see_other(&format!(
+            "{}?flow={id}",
+            tenant.place().path(page)
+        )))
     }
 
     async fn issue(
@@ -199,7 +228,10 @@ impl Flow {
             auth_time: member.session.auth_time,
             amr: member.session.amr.clone(),
         };
-        let code = node.codes().issue(tenant.id(), &grant, &tenant.policies().token).await?;
+        let code = node
+            .codes()
+            .issue(tenant.id(), &grant, &tenant.policies().token)
+            .await?;
         respond(visit, judged, Outcome::Code(&code))
     }
 
@@ -223,7 +255,11 @@ impl Flow {
 }
 
 /// Sends the browser to the client.
-fn respond(visit: &Visit, judged: &Judged<'_>, outcome: Outcome<'_>) -> Result<HttpResponse, Fault> {
+fn respond(
+    visit: &Visit,
+    judged: &Judged<'_>,
+    outcome: Outcome<'_>,
+) -> Result<HttpResponse, Fault> {
     let location = redirect::location(&judged.back, visit.tenant.issuer(), outcome);
     let after_post = visit.request.method() == actix_web::http::Method::POST;
     if !(after_post && redirect::is_private_use(&judged.back.redirect_uri)) {
@@ -234,7 +270,7 @@ fn respond(visit: &Visit, judged: &Judged<'_>, outcome: Outcome<'_>) -> Result<H
         application: &judged.application.name,
         location: &location,
     };
-    pages::show(actix_web::http::StatusCode::OK, &page, None)
+    respond::show(actix_web::http::StatusCode::OK, &page, None)
 }
 
 async fn standing(

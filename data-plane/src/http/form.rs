@@ -16,7 +16,8 @@ use actix_web::{
 use futures::StreamExt;
 
 use super::{
-    error::{ApiError, ErrorCode, Fault, OAuthError},
+    error::{ApiError, ErrorCode, OAuthError},
+    fault::Fault,
     params::Params,
 };
 
@@ -46,7 +47,9 @@ impl FromRequest for Form {
     type Future = Pin<Box<dyn Future<Output = Result<Self, Self::Error>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let is_form = request.content_type().eq_ignore_ascii_case("application/x-www-form-urlencoded");
+        let is_form = request
+            .content_type()
+            .eq_ignore_ascii_case("application/x-www-form-urlencoded");
         let payload = payload.take();
         Box::pin(async move {
             if !is_form {
@@ -106,7 +109,10 @@ impl From<FormError> for OAuthError {
 
 impl From<FormError> for Fault {
     fn from(error: FormError) -> Self {
-        Self { status: error.status(), ..Self::bad_request(error.text()) }
+        Self {
+            status: error.status(),
+            ..Self::bad_request(error.text())
+        }
     }
 }
 
@@ -116,13 +122,17 @@ impl Form {
     /// # Errors
     /// `invalid_request` with the status HTTP has for it.
     pub fn for_program(self) -> Result<Params, ApiError> {
-        let params = self.0.map_err(|error| {
-            ApiError::from(OAuthError::from(error)).with_status(error.status())
-        })?;
+        let params = self
+            .0
+            .map_err(|error| ApiError::from(OAuthError::from(error)).with_status(error.status()))?;
         if params.is_once() {
             return Ok(params);
         }
-        Err(OAuthError::new(ErrorCode::InvalidRequest, "A parameter occurs more than once.").into())
+        Err(OAuthError::new(
+            ErrorCode::InvalidRequest,
+            "A parameter occurs more than once.",
+        )
+        .into())
     }
 
     /// The parameters for a page.
@@ -134,6 +144,8 @@ impl Form {
         if params.is_once() {
             return Ok(params);
         }
-        Err(Fault::bad_request("A field of the form occurs more than once."))
+        Err(Fault::bad_request(
+            "A field of the form occurs more than once.",
+        ))
     }
 }

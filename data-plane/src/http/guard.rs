@@ -16,7 +16,7 @@ use actix_web::{
 use futures::FutureExt;
 use host::RequestId;
 
-use super::{error::Fault, pages};
+use super::{fault::Fault, respond};
 
 /// Longest request target, in bytes.
 pub const MAX_URI_BYTES: usize = 8 * 1024;
@@ -56,7 +56,10 @@ pub async fn protect(
 }
 
 fn oversized(request: &ServiceRequest) -> Option<Fault> {
-    let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
+    let target = request
+        .uri()
+        .path_and_query()
+        .map_or(0, |target| target.as_str().len());
     if target > MAX_URI_BYTES {
         return Some(LONG_URI);
     }
@@ -70,7 +73,7 @@ fn oversized(request: &ServiceRequest) -> Option<Fault> {
 
 /// The answer leaves as an error, past the middleware that adds headers, so it brings its own.
 fn panicked(id: &str) -> HttpResponse {
-    let mut response = pages::panic_page(id);
+    let mut response = respond::panic_page(id);
     for (name, value) in [
         ("x-request-id", id),
         ("x-content-type-options", "nosniff"),
@@ -78,7 +81,44 @@ fn panicked(id: &str) -> HttpResponse {
         ("referrer-policy", "no-referrer"),
     ] {
         let value = value.try_into().expect("an id is plain ASCII");
-        response.headers_mut().insert(name.try_into().expect("a header name"), value);
+        response
+            .headers_mut()
+            .insert(name.try_into().expect("a header name"), value);
     }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::{App, middleware::from_fn, test, web};
+
+    use super::*;
+
+    #[actix_web::test]
+    async fn a_panic_is_a_plain_page_and_not_the_end_r_inj_07() {
+        async fn broken() -> HttpResponse {
+            panic!("secret detail")
+        }
+        let app = test::init_service(
+            App::new()
+                .wrap(from_fn(protect))
+                .route("/broken", web::get().to(broken))
+                .route("/fine", web::get().to(HttpResponse::Ok)),
+        )
+        .await;
+        let request = test::TestRequest::get().uri("/broken").to_request();
+        let error = test::try_call_service(&app, request).await.err().unwrap();
+        let response = error.error_response();
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        let body = actix_web::body::to_bytes(response.into_body())
+            .await
+            .unwrap();
+        let body = String::from_utf8(body.to_vec()).unwrap();
+        assert!(body.contains("Something went wrong") && !body.contains("secret"));
+        let request = test::TestRequest::get().uri("/fine").to_request();
+        assert_eq!(
+            test::call_service(&app, request).await.status(),
+            StatusCode::OK
+        );
+    }
 }

@@ -6,18 +6,19 @@
 use actix_web::{HttpResponse, http::StatusCode};
 
 use super::{
-    error::Fault,
+    fault::Fault,
     form::Form,
     login,
-    pages::{self, FieldErrors, Frame, Invite},
+    pages::{FieldErrors, Frame, Invite},
     register::{LINK_USED, field_errors},
+    respond,
     visit::Visit,
 };
 
 /// `GET /invite`
 pub async fn get(visit: Visit) -> HttpResponse {
     let result = page(&visit).await;
-    pages::answer(&visit, result)
+    respond::answer(&visit, result)
 }
 
 async fn page(visit: &Visit) -> Result<HttpResponse, Fault> {
@@ -29,7 +30,7 @@ async fn page(visit: &Visit) -> Result<HttpResponse, Fault> {
 /// `POST /invite`
 pub async fn post(mut visit: Visit, form: Form) -> HttpResponse {
     let result = accept(&mut visit, form).await;
-    pages::answer(&visit, result)
+    respond::answer(&visit, result)
 }
 
 async fn accept(visit: &mut Visit, form: Form) -> Result<HttpResponse, Fault> {
@@ -38,7 +39,12 @@ async fn accept(visit: &mut Visit, form: Form) -> Result<HttpResponse, Fault> {
     let token = params.get("token").ok_or(LINK_USED)?;
     let password = params.get("password").unwrap_or_default();
     let tenant = &visit.tenant;
-    match tenant.node().accounts().accept_invitation(tenant, token, password).await {
+    match tenant
+        .node()
+        .accounts()
+        .accept_invitation(tenant, token, password)
+        .await
+    {
         Ok(user) => {
             let member = visit.sign_in(user).await?;
             login::after(visit, None, &member).await
@@ -53,7 +59,11 @@ async fn show(visit: &Visit, token: &str, errors: FieldErrors) -> Result<HttpRes
         Ok(invitation) => invitation,
         Err(error) => return Err(field_errors(error).err().unwrap_or(LINK_USED)),
     };
-    let status = if errors.any() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
+    let status = if errors.any() {
+        StatusCode::BAD_REQUEST
+    } else {
+        StatusCode::OK
+    };
     let page = Invite {
         frame: Frame::new(&visit.request, Some(tenant)),
         action: tenant.place().path("invite"),
@@ -61,9 +71,12 @@ async fn show(visit: &Visit, token: &str, errors: FieldErrors) -> Result<HttpRes
         token,
         email: &invitation.email,
         inviter: &invitation.inviter,
-        expires_at: invitation.expires_at.format("%-d %B %Y, %H:%M UTC").to_string(),
+        expires_at: invitation
+            .expires_at
+            .format("%-d %B %Y, %H:%M UTC")
+            .to_string(),
         min_length: tenant.policies().password.min_length,
         errors,
     };
-    pages::show(status, &page, None)
+    respond::show(status, &page, None)
 }

@@ -11,11 +11,12 @@ use actix_web::{
 use contract::policies::RegistrationMode;
 
 use super::{
-    error::Fault,
+    fault::Fault,
     flow::Flow,
     form::Form,
-    pages::{self, Frame, Login, Ties, see_other},
+    pages::{Frame, Login, Ties},
     params::Params,
+    respond::{self, see_other},
     visit::Visit,
 };
 use crate::accounts::{SignIn, SignInError};
@@ -25,7 +26,7 @@ const REFUSED: &str = "The e-mail address or password is not right.";
 /// `GET /login`
 pub async fn get(visit: Visit) -> HttpResponse {
     let result = page(&visit).await;
-    pages::answer(&visit, result)
+    respond::answer(&visit, result)
 }
 
 async fn page(visit: &Visit) -> Result<HttpResponse, Fault> {
@@ -34,14 +35,23 @@ async fn page(visit: &Visit) -> Result<HttpResponse, Fault> {
     if flow.is_none() && visit.member().await?.is_some() {
         return Ok(see_other(&visit.tenant.place().path("")));
     }
-    let notice = query.get("confirmed").map(|_| "Your address is confirmed. Sign in to continue.");
-    show(visit, flow.as_ref(), &Shown { notice, ..Shown::default() })
+    let notice = query
+        .get("confirmed")
+        .map(|_| "Your address is confirmed. Sign in to continue.");
+    show(
+        visit,
+        flow.as_ref(),
+        &Shown {
+            notice,
+            ..Shown::default()
+        },
+    )
 }
 
 /// `POST /login`
 pub async fn post(mut visit: Visit, form: Form) -> HttpResponse {
     let result = sign_in(&mut visit, form).await;
-    pages::answer(&visit, result)
+    respond::answer(&visit, result)
 }
 
 async fn sign_in(visit: &mut Visit, form: Form) -> Result<HttpResponse, Fault> {
@@ -58,10 +68,16 @@ async fn sign_in(visit: &mut Visit, form: Form) -> Result<HttpResponse, Fault> {
     let user = match tenant.node().accounts().sign_in(tenant, attempt).await {
         Ok(user) => user,
         Err(SignInError::Refused) => {
-            let shown = Shown { error: Some(REFUSED), identifier, ..Shown::default() };
+            let shown = Shown {
+                error: Some(REFUSED),
+                identifier,
+                ..Shown::default()
+            };
             return show(visit, flow.as_ref(), &shown);
         }
-        Err(SignInError::Wait { retry_after }) => return wait(visit, flow.as_ref(), &params, retry_after),
+        Err(SignInError::Wait { retry_after }) => {
+            return wait(visit, flow.as_ref(), &params, retry_after);
+        }
         Err(SignInError::Busy { retry_after }) => return Err(Fault::busy(retry_after)),
         Err(SignInError::Unavailable(cause)) => return Err(cause.into()),
     };
@@ -94,7 +110,10 @@ fn wait(
     params: &Params,
     retry_after: std::time::Duration,
 ) -> Result<HttpResponse, Fault> {
-    let text = format!("Too many attempts. Try again in {}.", pages::in_words(retry_after.as_secs()));
+    let text = format!(
+        "Too many attempts. Try again in {}.",
+        respond::in_words(retry_after.as_secs())
+    );
     let shown = Shown {
         status: StatusCode::TOO_MANY_REQUESTS,
         error: Some(&text),
@@ -103,7 +122,9 @@ fn wait(
     };
     let mut response = show(visit, flow, &shown)?;
     let seconds = retry_after.as_secs().max(1);
-    response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+    response
+        .headers_mut()
+        .insert(header::RETRY_AFTER, seconds.into());
     Ok(response)
 }
 
@@ -116,7 +137,12 @@ struct Shown<'a> {
 
 impl Default for Shown<'_> {
     fn default() -> Self {
-        Self { status: StatusCode::OK, identifier: "", error: None, notice: None }
+        Self {
+            status: StatusCode::OK,
+            identifier: "",
+            error: None,
+            notice: None,
+        }
     }
 }
 
@@ -131,8 +157,14 @@ fn show(visit: &Visit, flow: Option<&Flow>, shown: &Shown<'_>) -> Result<HttpRes
         frame: Frame::new(&visit.request, Some(tenant)),
         action: tenant.place().path("login"),
         ties: Ties::of(visit, flow),
-        application: judged.as_ref().map(|judged| judged.application.name.as_str()),
-        identifier: if shown.error.is_some() { shown.identifier } else { hint.unwrap_or_default() },
+        application: judged
+            .as_ref()
+            .map(|judged| judged.application.name.as_str()),
+        identifier: if shown.error.is_some() {
+            shown.identifier
+        } else {
+            hint.unwrap_or_default()
+        },
         error: shown.error,
         notice: shown.notice,
         register: register_link(visit, flow),
@@ -141,7 +173,13 @@ fn show(visit: &Visit, flow: Option<&Flow>, shown: &Shown<'_>) -> Result<HttpRes
         Some(_) if shown.status == StatusCode::OK => StatusCode::BAD_REQUEST,
         _ => shown.status,
     };
-    pages::show(status, &page, judged.as_ref().map(|judged| judged.back.redirect_uri.as_str()))
+    respond::show(
+        status,
+        &page,
+        judged
+            .as_ref()
+            .map(|judged| judged.back.redirect_uri.as_str()),
+    )
 }
 
 /// Where to create an account, if anyone may.

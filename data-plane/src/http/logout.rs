@@ -10,12 +10,13 @@ use url::form_urlencoded::Serializer;
 
 use super::{
     claims::HintClaims,
-    error::Fault,
+    fault::Fault,
     flow::read_hint,
     form::Form,
-    pages::{self, Frame, Logout, LogoutReturn, Message, see_other},
+    pages::{Frame, Logout, LogoutReturn, Message},
     params::Params,
     redirect::{is_private_use, with_query},
+    respond::{self, see_other},
     visit::{Member, Visit},
 };
 
@@ -29,7 +30,7 @@ struct Asked {
 /// `GET /oauth2/logout`
 pub async fn get(mut visit: Visit) -> HttpResponse {
     let result = start(&mut visit).await;
-    pages::answer(&visit, result)
+    respond::answer(&visit, result)
 }
 
 async fn start(visit: &mut Visit) -> Result<HttpResponse, Fault> {
@@ -52,13 +53,13 @@ pub async fn post(visit: Visit, form: Form) -> HttpResponse {
         let path = visit.tenant.place().path("oauth2/logout");
         see_other(&format!("{path}?{}", query.finish()))
     });
-    pages::answer(&visit, result)
+    respond::answer(&visit, result)
 }
 
 /// `POST /logout`: the person pressed the button.
 pub async fn confirm(mut visit: Visit, form: Form) -> HttpResponse {
     let result = confirmed(&mut visit, form).await;
-    pages::answer(&visit, result)
+    respond::answer(&visit, result)
 }
 
 async fn confirmed(visit: &mut Visit, form: Form) -> Result<HttpResponse, Fault> {
@@ -79,17 +80,24 @@ pub async fn done(visit: Visit) -> HttpResponse {
         detail: "This browser is no longer signed in here. Applications you opened may stay signed in until you sign out there.",
         link: Some((visit.tenant.place().path("login"), "Sign in again")),
     };
-    let result = pages::show(StatusCode::OK, &page, None);
-    pages::answer(&visit, result)
+    let result = respond::show(StatusCode::OK, &page, None);
+    respond::answer(&visit, result)
 }
 
 /// Reads the request. A hint that is not ours counts as none; a hint and a `client_id` that contradict
 /// each other are an error (§2).
 fn read(visit: &Visit, params: &Params) -> Result<Asked, Fault> {
-    let hint = params.get("id_token_hint").and_then(|hint| read_hint(visit, hint));
-    let client_id = match (hint.as_ref().map(|hint| hint.aud.as_str()), params.get("client_id")) {
+    let hint = params
+        .get("id_token_hint")
+        .and_then(|hint| read_hint(visit, hint));
+    let client_id = match (
+        hint.as_ref().map(|hint| hint.aud.as_str()),
+        params.get("client_id"),
+    ) {
         (Some(ours), Some(theirs)) if ours != theirs => {
-            return Err(Fault::bad_request("The sign-out link names two different applications."));
+            return Err(Fault::bad_request(
+                "The sign-out link names two different applications.",
+            ));
         }
         (Some(one), _) | (None, Some(one)) => Some(one.to_owned()),
         (None, None) => None,
@@ -108,11 +116,14 @@ fn read(visit: &Visit, params: &Params) -> Result<Asked, Fault> {
 fn return_to(application: &Application, params: &Params) -> Option<LogoutReturn> {
     let uri = params.get("post_logout_redirect_uri")?;
     let registered = &application.post_logout_redirect_uris;
-    registered.iter().any(|known| known.matches(uri)).then(|| LogoutReturn {
-        client_id: application.id.to_string(),
-        uri: uri.to_owned(),
-        state: params.get("state").map(str::to_owned),
-    })
+    registered
+        .iter()
+        .any(|known| known.matches(uri))
+        .then(|| LogoutReturn {
+            client_id: application.id.to_string(),
+            uri: uri.to_owned(),
+            state: params.get("state").map(str::to_owned),
+        })
 }
 
 fn names_this_session(hint: Option<&HintClaims>, member: &Member) -> bool {
@@ -130,7 +141,11 @@ fn ask(visit: &Visit, asked: &Asked, member: &Member) -> Result<HttpResponse, Fa
         back: asked.back.as_ref(),
         stay: place.path(""),
     };
-    pages::show(StatusCode::OK, &page, asked.back.as_ref().map(|back| back.uri.as_str()))
+    respond::show(
+        StatusCode::OK,
+        &page,
+        asked.back.as_ref().map(|back| back.uri.as_str()),
+    )
 }
 
 /// Goes back to the application, or to the page that says it is done.
@@ -142,7 +157,9 @@ fn leave(visit: &Visit, back: Option<&LogoutReturn>) -> HttpResponse {
     };
     match &back.state {
         Some(state) => {
-            let query = Serializer::new(String::new()).append_pair("state", state).finish();
+            let query = Serializer::new(String::new())
+                .append_pair("state", state)
+                .finish();
             see_other(&with_query(&back.uri, &query))
         }
         None => see_other(&back.uri),

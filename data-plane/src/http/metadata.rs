@@ -27,9 +27,7 @@ const CACHING: &str = "public, max-age=300";
 
 /// `GET /.well-known/openid-configuration` and `/.well-known/oauth-authorization-server`
 pub async fn discovery(tenant: Tenant, request: HttpRequest) -> HttpResponse {
-    let body = tenant.discovery(|tenant| {
-        Bytes::from(document(tenant.issuer()).to_string())
-    });
+    let body = tenant.discovery(|tenant| Bytes::from(document(tenant.issuer()).to_string()));
     cacheable(&request, body)
 }
 
@@ -40,16 +38,26 @@ pub async fn jwks(tenant: Tenant, request: HttpRequest) -> HttpResponse {
 
 /// Answers with the document, or says that the caller has it already (RFC 9110 §13.1.2).
 fn cacheable(request: &HttpRequest, body: Bytes) -> HttpResponse {
-    let etag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(&Sha256::digest(&body)[..12]));
+    let etag = format!(
+        "\"{}\"",
+        URL_SAFE_NO_PAD.encode(&Sha256::digest(&body)[..12])
+    );
     let known = request
         .headers()
         .get(IF_NONE_MATCH)
         .and_then(|value| value.to_str().ok())
         .is_some_and(|sent| {
-            sent.split(',').any(|one| one.trim().trim_start_matches("W/") == etag || one.trim() == "*")
+            sent.split(',')
+                .any(|one| one.trim().trim_start_matches("W/") == etag || one.trim() == "*")
         });
-    let mut response = if known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
-    response.insert_header((CACHE_CONTROL, CACHING)).insert_header((ETAG, etag));
+    let mut response = if known {
+        HttpResponse::NotModified()
+    } else {
+        HttpResponse::Ok()
+    };
+    response
+        .insert_header((CACHE_CONTROL, CACHING))
+        .insert_header((ETAG, etag));
     if known {
         return response.finish();
     }
@@ -59,8 +67,11 @@ fn cacheable(request: &HttpRequest, body: Bytes) -> HttpResponse {
 /// The metadata of an issuer (OpenID Connect Discovery 1.0 §3, RFC 8414 §2).
 fn document(issuer: &str) -> Value {
     let at = |path: &str| format!("{issuer}/{path}");
-    let grants =
-        [GrantType::AuthorizationCode, GrantType::RefreshToken, GrantType::ClientCredentials];
+    let grants = [
+        GrantType::AuthorizationCode,
+        GrantType::RefreshToken,
+        GrantType::ClientCredentials,
+    ];
     let methods = [
         TokenAuthMethod::ClientSecretBasic,
         TokenAuthMethod::ClientSecretPost,

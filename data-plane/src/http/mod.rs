@@ -20,6 +20,7 @@ mod cors;
 mod csp;
 mod csrf;
 mod error;
+mod fault;
 mod flow;
 mod form;
 mod guard;
@@ -33,6 +34,7 @@ mod pkce;
 mod redirect;
 mod register;
 mod request;
+mod respond;
 mod step;
 mod tenant;
 mod token;
@@ -47,7 +49,7 @@ use actix_web::{
     web::{self, Data, ServiceConfig},
 };
 
-use self::{error::Fault, tenant::Tenant};
+use self::{fault::Fault, tenant::Tenant};
 use crate::Node;
 
 /// Adds the tenant endpoints of `node` to an application. They answer every path that no earlier service
@@ -57,7 +59,10 @@ pub fn configure(cfg: &mut ServiceConfig, node: &Node) {
         web::scope("")
             .app_data(Data::new(node.clone()))
             .wrap(from_fn(guard::protect))
-            .service(only_get(ui_assets::BASE.to_owned() + "{path}", web::get().to(assets::get)))
+            .service(
+                resource(&format!("{}{{path}}", ui_assets::BASE), "GET")
+                    .route(web::get().to(assets::get)),
+            )
             // RFC 8414 §3.1 inserts the well-known part before an issuer's path; many clients of OpenID
             // Connect do the same.
             .service(metadata_at("/.well-known/oauth-authorization-server/t/{tenant}"))
@@ -70,44 +75,85 @@ pub fn configure(cfg: &mut ServiceConfig, node: &Node) {
 
 /// Every endpoint of one tenant.
 fn endpoints(cfg: &mut ServiceConfig) {
+    programs(cfg);
+    flow_pages(cfg);
+    account_pages(cfg);
+}
+
+/// What clients call.
+fn programs(cfg: &mut ServiceConfig) {
+    let across_origins = || from_fn(cors::allow);
+    let jwks = resource("/oauth2/jwks", "GET").route(web::get().to(metadata::jwks));
+    let token = resource("/oauth2/token", "POST").route(web::post().to(token::post));
+    let userinfo = resource("/oauth2/userinfo", "GET, POST")
+        .route(web::get().to(userinfo::show))
+        .route(web::post().to(userinfo::show));
     cfg.service(metadata_at("/.well-known/openid-configuration"))
         .service(metadata_at("/.well-known/oauth-authorization-server"))
-        .service(program("/oauth2/jwks", "GET").route(web::get().to(metadata::jwks)).wrap(from_fn(cors::allow)))
-        .service(program("/oauth2/token", "POST").route(web::post().to(token::post)).wrap(from_fn(cors::allow)))
-        .service(
-            program("/oauth2/userinfo", "GET, POST")
-                .route(web::get().to(userinfo::show))
-                .route(web::post().to(userinfo::show))
-                .wrap(from_fn(cors::allow)),
-        )
-        .service(page("/oauth2/authorize").route(web::get().to(authorize::get)).route(web::post().to(authorize::post)))
-        .service(page("/oauth2/logout").route(web::get().to(logout::get)).route(web::post().to(logout::post)))
-        .service(page("/login").route(web::get().to(login::get)).route(web::post().to(login::post)))
-        .service(page("/register").route(web::get().to(register::get)).route(web::post().to(register::post)))
-        .service(only_get("/register/sent".to_owned(), web::get().to(register::sent)))
-        .service(page("/verify").route(web::get().to(register::verify_page)).route(web::post().to(register::verify)))
-        .service(page("/consent").route(web::get().to(consent::get)).route(web::post().to(consent::post)))
-        .service(page("/invite").route(web::get().to(invite::get)).route(web::post().to(invite::post)))
-        .service(program("/logout", "POST").route(web::post().to(logout::confirm)))
-        .service(only_get("/signed-out".to_owned(), web::get().to(logout::done)))
-        .service(only_get("/".to_owned(), web::get().to(account::get)))
-        .service(only_get(String::new(), web::get().to(account::get)));
+        .service(jwks.wrap(across_origins()))
+        .service(token.wrap(across_origins()))
+        .service(userinfo.wrap(across_origins()));
+}
+
+/// What a browser passes on its way to a client and back.
+fn flow_pages(cfg: &mut ServiceConfig) {
+    let page = |path| resource(path, "GET, POST");
+    cfg.service(
+        page("/oauth2/authorize")
+            .route(web::get().to(authorize::get))
+            .route(web::post().to(authorize::post)),
+    )
+    .service(
+        page("/login")
+            .route(web::get().to(login::get))
+            .route(web::post().to(login::post)),
+    )
+    .service(
+        page("/register")
+            .route(web::get().to(register::get))
+            .route(web::post().to(register::post)),
+    )
+    .service(
+        page("/consent")
+            .route(web::get().to(consent::get))
+            .route(web::post().to(consent::post)),
+    )
+    .service(
+        page("/oauth2/logout")
+            .route(web::get().to(logout::get))
+            .route(web::post().to(logout::post)),
+    );
+}
+
+/// What a person opens alone: the front page, and links from mails.
+fn account_pages(cfg: &mut ServiceConfig) {
+    let page = |path| resource(path, "GET, POST");
+    let only_get = |path, route| resource(path, "GET").route(route);
+    cfg.service(
+        page("/verify")
+            .route(web::get().to(register::verify_page))
+            .route(web::post().to(register::verify)),
+    )
+    .service(
+        page("/invite")
+            .route(web::get().to(invite::get))
+            .route(web::post().to(invite::post)),
+    )
+    .service(only_get("/register/sent", web::get().to(register::sent)))
+    .service(only_get("/signed-out", web::get().to(logout::done)))
+    .service(resource("/logout", "POST").route(web::post().to(logout::confirm)))
+    .service(only_get("/", web::get().to(account::get)))
+    .service(only_get("", web::get().to(account::get)));
 }
 
 fn metadata_at(path: &str) -> impl actix_web::dev::HttpServiceFactory + 'static {
-    program(path, "GET").route(web::get().to(metadata::discovery)).wrap(from_fn(cors::allow))
-}
-
-fn page(path: &str) -> Resource {
-    program(path, "GET, POST")
-}
-
-fn only_get(path: String, route: actix_web::Route) -> Resource {
-    program(&path, "GET").route(route)
+    resource(path, "GET")
+        .route(web::get().to(metadata::discovery))
+        .wrap(from_fn(cors::allow))
 }
 
 /// A resource that says which methods it has when asked with another (RFC 9110 §15.5.6).
-fn program(path: &str, allow: &'static str) -> Resource {
+fn resource(path: &str, allow: &'static str) -> Resource {
     web::resource(path).default_service(web::to(move |request: HttpRequest| async move {
         method_not_allowed(&request, allow)
     }))

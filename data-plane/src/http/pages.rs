@@ -1,23 +1,14 @@
-//! The hosted pages: one struct per template, and the one way to turn it into an answer.
+//! The hosted pages: one struct per template. [`super::respond`] turns them into answers.
 //!
 //! `askama` escapes every value by the template's extension, and no template marks anything as safe
 //! (R-INJ-02). Pages have no script. Texts that name a client or a person come from the release or the
 //! identity store, never from the query, except the identifier a person just typed themselves.
 
-use actix_web::{
-    HttpRequest, HttpResponse,
-    http::{StatusCode, header},
-};
+use actix_web::HttpRequest;
 use askama::Template;
 use host::RequestId;
 
-use super::{
-    csp,
-    error::Fault,
-    flow::Flow,
-    tenant::Tenant,
-    visit::Visit,
-};
+use super::{flow::Flow, tenant::Tenant, visit::Visit};
 
 /// What every page shows around its content.
 pub struct Frame {
@@ -36,7 +27,9 @@ pub struct Frame {
 impl Frame {
     /// The frame of a tenant's pages, or a neutral one.
     pub fn new(request: &HttpRequest, tenant: Option<&Tenant>) -> Self {
-        let name = tenant.map_or("Bailiwick", |tenant| tenant.name()).to_owned();
+        let name = tenant
+            .map_or("Bailiwick", |tenant| tenant.name())
+            .to_owned();
         Self {
             monogram: monogram(&name),
             name,
@@ -49,10 +42,16 @@ impl Frame {
 
 /// One or two initials for the square in front of a name.
 pub fn monogram(name: &str) -> String {
-    let mut words = name.split_whitespace().filter_map(|word| word.chars().find(|c| c.is_alphanumeric()));
+    let mut words = name
+        .split_whitespace()
+        .filter_map(|word| word.chars().find(|c| c.is_alphanumeric()));
     let initials: String = match (words.next(), words.next()) {
         (Some(first), Some(second)) => [first, second].iter().collect(),
-        (Some(_), None) => name.chars().filter(|c| c.is_alphanumeric()).take(2).collect(),
+        (Some(_), None) => name
+            .chars()
+            .filter(|c| c.is_alphanumeric())
+            .take(2)
+            .collect(),
         (None, _) => "?".to_owned(),
     };
     initials.to_uppercase()
@@ -311,111 +310,19 @@ pub struct HandOff<'a> {
     pub location: &'a str,
 }
 
-/// H19: something went wrong.
-#[derive(Template)]
-#[template(path = "error.html")]
-struct ErrorPage<'a> {
-    frame: Frame,
-    title: &'a str,
-    detail: &'a str,
-    wait: Option<String>,
-}
-
-/// Writes a page. `redirect_uri` is where its form posts may end.
-///
-/// # Errors
-/// The template cannot be written.
-pub fn show(
-    status: StatusCode,
-    page: &impl Template,
-    redirect_uri: Option<&str>,
-) -> Result<HttpResponse, Fault> {
-    let body = page.render()?;
-    Ok(HttpResponse::build(status)
-        .content_type("text/html; charset=utf-8")
-        .insert_header((header::CONTENT_SECURITY_POLICY, csp::policy(redirect_uri)))
-        .insert_header((header::CACHE_CONTROL, "no-store"))
-        .body(body))
-}
-
-/// Ends a page's handler: the answer or the error page, with the cookies of the visit.
-pub fn answer(visit: &Visit, result: Result<HttpResponse, Fault>) -> HttpResponse {
-    visit.finish(
-        result.unwrap_or_else(|error| fault(&error, &visit.request, Some(&visit.tenant))),
-    )
-}
-
-/// The error page.
-pub fn fault(fault: &Fault, request: &HttpRequest, tenant: Option<&Tenant>) -> HttpResponse {
-    let page = ErrorPage {
-        frame: Frame::new(request, tenant),
-        title: fault.title,
-        detail: fault.detail,
-        wait: fault.retry_after.map(in_words),
-    };
-    let mut response = show(fault.status, &page, None).unwrap_or_else(|_| fault.json());
-    if let Some(seconds) = fault.retry_after {
-        response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
-    }
-    response
-}
-
-/// A waiting time as people say it, rounded up.
-pub fn in_words(seconds: u64) -> String {
-    match seconds {
-        0 | 1 => "1 second".to_owned(),
-        2..=90 => format!("{seconds} seconds"),
-        _ => format!("{} minutes", seconds.div_ceil(60)),
-    }
-}
-
-/// The page of a panic: written without anything that could fail again.
-pub fn panic_page(request_id: &str) -> HttpResponse {
-    let page = ErrorPage {
-        frame: Frame {
-            name: "Bailiwick".into(),
-            monogram: "B".into(),
-            request_id: request_id.to_owned(),
-            css: ui_assets::hosted_css_url(),
-            font: ui_assets::font_url(),
-        },
-        title: "Something went wrong",
-        detail: "This is our fault, not yours. If it happens again, tell support the request number below.",
-        wait: None,
-    };
-    show(StatusCode::INTERNAL_SERVER_ERROR, &page, None)
-        .unwrap_or_else(|_| HttpResponse::InternalServerError().finish())
-}
-
-/// A redirect that always continues with GET (R-AUTHZ-09).
-pub fn see_other(location: &str) -> HttpResponse {
-    match header::HeaderValue::from_str(location) {
-        Ok(location) => HttpResponse::SeeOther()
-            .insert_header((header::LOCATION, location))
-            .insert_header((header::CACHE_CONTROL, "no-store"))
-            .finish(),
-        // Only a URI with characters outside ASCII gets here; the registration rules refuse them too.
-        Err(_) => Fault::bad_request("The address to return to cannot be written into a header.").json(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn waiting_times_read_well() {
-        for (seconds, expected) in
-            [(0, "1 second"), (1, "1 second"), (90, "90 seconds"), (91, "2 minutes"), (3600, "60 minutes")]
-        {
-            assert_eq!(in_words(seconds), expected);
-        }
-    }
-
-    #[test]
     fn monograms() {
         for (name, expected) in [
-            ("Acme", "AC"), ("Acme Europe", "AE"), ("  é", "É"), ("<script>", "SC"), ("—", "?"), ("", "?"),
+            ("Acme", "AC"),
+            ("Acme Europe", "AE"),
+            ("  é", "É"),
+            ("<script>", "SC"),
+            ("—", "?"),
+            ("", "?"),
         ] {
             assert_eq!(monogram(name), expected, "{name}");
         }

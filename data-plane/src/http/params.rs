@@ -85,10 +85,19 @@ impl Params {
 
     /// Everything that was read, repetitions included, for passing a request on to ourselves.
     pub fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
-        let once = self.values.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        let resources = self.resources.iter().map(|value| ("resource", value.as_str()));
+        let once = self
+            .values
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()));
+        let resources = self
+            .resources
+            .iter()
+            .map(|value| ("resource", value.as_str()));
         // A repeated parameter has no value any more; two empty ones keep it refused.
-        let repeated = self.repeated.iter().flat_map(|name| [(name.as_str(), ""); 2]);
+        let repeated = self
+            .repeated
+            .iter()
+            .flat_map(|name| [(name.as_str(), ""); 2]);
         once.chain(resources).chain(repeated)
     }
 

@@ -58,7 +58,10 @@ mod tests {
     use crate::http::error::ErrorCode;
 
     fn back(redirect_uri: &str, state: Option<&str>) -> ReturnTo {
-        ReturnTo { redirect_uri: redirect_uri.into(), state: state.map(Into::into) }
+        ReturnTo {
+            redirect_uri: redirect_uri.into(),
+            state: state.map(Into::into),
+        }
     }
 
     #[test]
@@ -66,18 +69,43 @@ mod tests {
         let error = Outcome::Error(OAuthError::new(ErrorCode::InvalidScope, "No."));
         let iss = "iss=https%3A%2F%2Fi.example";
         for (uri, state, outcome, expected) in [
-            ("https://a.example/cb", Some("s"), Outcome::Code("c"), format!("https://a.example/cb?code=c&state=s&{iss}")),
-            ("https://a.example/cb?x=1", None, Outcome::Code("c"), format!("https://a.example/cb?x=1&code=c&{iss}")),
-            ("https://a.example/cb?", None, Outcome::Code("c"), format!("https://a.example/cb?code=c&{iss}")),
-            ("com.example:/cb", Some("a\r\nb"), Outcome::Code("c"), format!("com.example:/cb?code=c&state=a%0D%0Ab&{iss}")),
+            (
+                "https://a.example/cb",
+                Some("s"),
+                Outcome::Code("c"),
+                format!("https://a.example/cb?code=c&state=s&{iss}"),
+            ),
+            (
+                "https://a.example/cb?x=1",
+                None,
+                Outcome::Code("c"),
+                format!("https://a.example/cb?x=1&code=c&{iss}"),
+            ),
+            (
+                "https://a.example/cb?",
+                None,
+                Outcome::Code("c"),
+                format!("https://a.example/cb?code=c&{iss}"),
+            ),
+            (
+                "com.example:/cb",
+                Some("a\r\nb"),
+                Outcome::Code("c"),
+                format!("com.example:/cb?code=c&state=a%0D%0Ab&{iss}"),
+            ),
             (
                 "https://a.example/cb",
                 Some("&error=x"),
                 error,
-                format!("https://a.example/cb?error=invalid_scope&error_description=No.&state=%26error%3Dx&{iss}"),
+                format!(
+                    "https://a.example/cb?error=invalid_scope&error_description=No.&state=%26error%3Dx&{iss}"
+                ),
             ),
         ] {
-            assert_eq!(location(&back(uri, state), "https://i.example", outcome), expected);
+            assert_eq!(
+                location(&back(uri, state), "https://i.example", outcome),
+                expected
+            );
         }
     }
 }

@@ -10,12 +10,13 @@ use chrono::Duration;
 use contract::policies::RegistrationMode;
 
 use super::{
-    error::Fault,
+    fault::Fault,
     flow::Flow,
     form::Form,
     login,
-    pages::{self, FieldErrors, Frame, Message, Register, Ties, Verify, see_other},
+    pages::{FieldErrors, Frame, Message, Register, Ties, Verify},
     params::Params,
+    respond::{self, see_other},
     visit::Visit,
 };
 use crate::{
@@ -24,7 +25,10 @@ use crate::{
 };
 
 /// Accounts one address may create; a household or an office, not a robot.
-const PER_ADDRESS: Limit = Limit { count: 60, window: Duration::minutes(10) };
+const PER_ADDRESS: Limit = Limit {
+    count: 60,
+    window: Duration::minutes(10),
+};
 
 const CLOSED: Fault = Fault::new(
     StatusCode::FORBIDDEN,
@@ -44,20 +48,25 @@ pub const LINK_USED: Fault = Fault::new(
 /// `GET /register`
 pub async fn get(visit: Visit) -> HttpResponse {
     let result = page(&visit).await;
-    pages::answer(&visit, result)
+    respond::answer(&visit, result)
 }
 
 async fn page(visit: &Visit) -> Result<HttpResponse, Fault> {
     check_open(visit)?;
     let query = visit.query()?;
     let flow = Flow::find(visit, query.get("flow")).await?;
-    show(visit, flow.as_ref(), &Params::default(), FieldErrors::default())
+    show(
+        visit,
+        flow.as_ref(),
+        &Params::default(),
+        FieldErrors::default(),
+    )
 }
 
 /// `POST /register`
 pub async fn post(mut visit: Visit, form: Form) -> HttpResponse {
     let result = register(&mut visit, form).await;
-    pages::answer(&visit, result)
+    respond::answer(&visit, result)
 }
 
 async fn register(visit: &mut Visit, form: Form) -> Result<HttpResponse, Fault> {
@@ -70,7 +79,10 @@ async fn register(visit: &mut Visit, form: Form) -> Result<HttpResponse, Fault> 
     let ask_name = tenant.policies().registration.ask_name;
     let name = params.get("name").filter(|_| ask_name);
     if ask_name && name.is_none() {
-        let errors = FieldErrors { name: vec!["Enter your name.".into()], ..Default::default() };
+        let errors = FieldErrors {
+            name: vec!["Enter your name.".into()],
+            ..Default::default()
+        };
         return show(visit, flow.as_ref(), &params, errors);
     }
     let registration = Registration {
@@ -78,7 +90,12 @@ async fn register(visit: &mut Visit, form: Form) -> Result<HttpResponse, Fault> 
         name,
         password: params.get("password").unwrap_or_default(),
     };
-    match tenant.node().accounts().register(tenant, registration).await {
+    match tenant
+        .node()
+        .accounts()
+        .register(tenant, registration)
+        .await
+    {
         Ok(Registered::Done(user)) => {
             let member = visit.sign_in(user).await?;
             login::after(visit, flow, &member).await
@@ -102,7 +119,12 @@ async fn slow_down(visit: &Visit) -> Result<(), Fault> {
     let Some(ip) = visit.ip() else { return Ok(()) };
     let tenant = &visit.tenant;
     let key = throttle::ip_key(ip);
-    match tenant.node().throttle().limit(tenant.id(), "register", &key, PER_ADDRESS).await? {
+    match tenant
+        .node()
+        .throttle()
+        .limit(tenant.id(), "register", &key, PER_ADDRESS)
+        .await?
+    {
         Verdict::Allowed => Ok(()),
         Verdict::Wait { retry_after } => Err(Fault::too_many(retry_after)),
     }
@@ -110,25 +132,28 @@ async fn slow_down(visit: &Visit) -> Result<(), Fault> {
 
 /// What the person can correct; everything else is a page of its own.
 pub fn field_errors(error: AccountError) -> Result<FieldErrors, Fault> {
-    let identifier = |text: String| FieldErrors { identifier: vec![text], ..Default::default() };
+    let identifier = |text: String| FieldErrors {
+        identifier: vec![text],
+        ..Default::default()
+    };
     match error {
         AccountError::Password(faults) => Ok(FieldErrors {
             password: faults.iter().map(ToString::to_string).collect(),
             ..Default::default()
         }),
-        AccountError::Email(_) => {
-            Ok(identifier("Enter an e-mail address such as name@example.com.".into()))
-        }
+        AccountError::Email(_) => Ok(identifier(
+            "Enter an e-mail address such as name@example.com.".into(),
+        )),
         AccountError::Name(invalid) => Ok(FieldErrors {
             name: vec![format!("The name {}.", invalid.reason)],
             ..Default::default()
         }),
-        AccountError::EmailTaken => {
-            Ok(identifier("There is an account with this address already. Sign in instead.".into()))
-        }
-        AccountError::DomainNotAllowed => {
-            Ok(identifier("Accounts here are for addresses of certain organisations only.".into()))
-        }
+        AccountError::EmailTaken => Ok(identifier(
+            "There is an account with this address already. Sign in instead.".into(),
+        )),
+        AccountError::DomainNotAllowed => Ok(identifier(
+            "Accounts here are for addresses of certain organisations only.".into(),
+        )),
         AccountError::RegistrationClosed => Err(CLOSED),
         AccountError::LinkInvalid => Err(LINK_USED),
         AccountError::Mail(cause) => {
@@ -148,12 +173,18 @@ fn show(
 ) -> Result<HttpResponse, Fault> {
     let tenant = &visit.tenant;
     let judged = flow.map(|flow| flow.judge(visit)).transpose()?;
-    let status = if errors.any() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
+    let status = if errors.any() {
+        StatusCode::BAD_REQUEST
+    } else {
+        StatusCode::OK
+    };
     let page = Register {
         frame: Frame::new(&visit.request, Some(tenant)),
         action: tenant.place().path("register"),
         ties: Ties::of(visit, flow),
-        application: judged.as_ref().map(|judged| judged.application.name.as_str()),
+        application: judged
+            .as_ref()
+            .map(|judged| judged.application.name.as_str()),
         identifier: params.get("identifier").unwrap_or_default(),
         name: params.get("name").unwrap_or_default(),
         ask_name: tenant.policies().registration.ask_name,
@@ -161,7 +192,13 @@ fn show(
         errors,
         login: visit.page_link("login", flow),
     };
-    pages::show(status, &page, judged.as_ref().map(|judged| judged.back.redirect_uri.as_str()))
+    respond::show(
+        status,
+        &page,
+        judged
+            .as_ref()
+            .map(|judged| judged.back.redirect_uri.as_str()),
+    )
 }
 
 /// `GET /register/sent`
@@ -175,8 +212,8 @@ pub async fn sent(visit: Visit) -> HttpResponse {
                  If nothing arrives, look in the spam folder, or register again.",
         link: None,
     };
-    let result = pages::show(StatusCode::OK, &page, None);
-    pages::answer(&visit, result)
+    let result = respond::show(StatusCode::OK, &page, None);
+    respond::answer(&visit, result)
 }
 
 /// `GET /verify`: a button, and nothing is spent.
@@ -188,15 +225,15 @@ pub async fn verify_page(visit: Visit) -> HttpResponse {
             csrf: visit.csrf(),
             token: query.get("token").ok_or(LINK_USED)?,
         };
-        pages::show(StatusCode::OK, &page, None)
+        respond::show(StatusCode::OK, &page, None)
     });
-    pages::answer(&visit, result)
+    respond::answer(&visit, result)
 }
 
 /// `POST /verify`
 pub async fn verify(visit: Visit, form: Form) -> HttpResponse {
     let result = spend_link(&visit, form).await;
-    pages::answer(&visit, result)
+    respond::answer(&visit, result)
 }
 
 async fn spend_link(visit: &Visit, form: Form) -> Result<HttpResponse, Fault> {
@@ -204,8 +241,16 @@ async fn spend_link(visit: &Visit, form: Form) -> Result<HttpResponse, Fault> {
     visit.check_post(&params)?;
     let token = params.get("token").ok_or(LINK_USED)?;
     let tenant = &visit.tenant;
-    match tenant.node().accounts().confirm_registration(tenant, token).await {
-        Ok(_) => Ok(see_other(&format!("{}?confirmed=1", tenant.place().path("login")))),
+    match tenant
+        .node()
+        .accounts()
+        .confirm_registration(tenant, token)
+        .await
+    {
+        Ok(_) => Ok(see_other(&format!(
+            "{}?confirmed=1",
+            tenant.place().path("login")
+        ))),
         // Nothing on that page could be corrected, so a correctable error is a used-up link.
         Err(error) => Err(field_errors(error).err().unwrap_or(LINK_USED)),
     }

@@ -9,7 +9,8 @@ use contract::application::{Application, ApplicationStatus, GrantType};
 
 use super::{
     client::{Client, Target},
-    error::{ErrorCode, Fault, OAuthError},
+    error::{ErrorCode, OAuthError},
+    fault::Fault,
     params::Params,
     pkce,
 };
@@ -34,7 +35,11 @@ pub struct Prompt {
 impl Prompt {
     fn read(text: Option<&str>) -> Result<Self, OAuthError> {
         let mut prompt = Self::default();
-        for word in text.unwrap_or_default().split(' ').filter(|word| !word.is_empty()) {
+        for word in text
+            .unwrap_or_default()
+            .split(' ')
+            .filter(|word| !word.is_empty())
+        {
             match word {
                 "none" => prompt.none = true,
                 "login" => prompt.login = true,
@@ -89,9 +94,9 @@ pub fn find_client<'a>(
     let client_id = params.get("client_id").ok_or(Fault::bad_request(
         "The application did not say which one it is. Its operator has to correct the link that led here.",
     ))?;
-    let application = tenant
-        .application(client_id)
-        .ok_or(Fault::bad_request("This application is not known here. It may have been removed."))?;
+    let application = tenant.application(client_id).ok_or(Fault::bad_request(
+        "This application is not known here. It may have been removed.",
+    ))?;
     let back = return_to(params, application)?;
     Ok((application, back))
 }
@@ -99,13 +104,19 @@ pub fn find_client<'a>(
 /// The second half of [`find_client`], which needs no tenant.
 fn return_to(params: &Params, application: &Application) -> Result<ReturnTo, Fault> {
     if application.status != ApplicationStatus::Active {
-        return Err(Fault::bad_request("This application is switched off at the moment."));
+        return Err(Fault::bad_request(
+            "This application is switched off at the moment.",
+        ));
     }
     let refuse = Fault::bad_request(
         "The address to return to is not one that this application has registered.",
     );
     let redirect_uri = params.get("redirect_uri").ok_or(refuse)?;
-    if !application.redirect_uris.iter().any(|registered| registered.matches(redirect_uri)) {
+    if !application
+        .redirect_uris
+        .iter()
+        .any(|registered| registered.matches(redirect_uri))
+    {
         return Err(refuse);
     }
     Ok(ReturnTo {
@@ -127,14 +138,21 @@ impl Authorization {
             return Err(invalid("A parameter occurs more than once."));
         }
         refuse_unsupported(params)?;
-        if !client.application.grant_types.contains(&GrantType::AuthorizationCode) {
+        if !client
+            .application
+            .grant_types
+            .contains(&GrantType::AuthorizationCode)
+        {
             return Err(OAuthError::new(
                 ErrorCode::UnauthorizedClient,
                 "This client may not use the authorization code grant.",
             ));
         }
         for echoed in ["state", "nonce"] {
-            if params.get(echoed).is_some_and(|text| text.len() > MAX_ECHO_BYTES) {
+            if params
+                .get(echoed)
+                .is_some_and(|text| text.len() > MAX_ECHO_BYTES)
+            {
                 return Err(invalid("The state or nonce parameter is too long."));
             }
         }
@@ -157,7 +175,10 @@ fn refuse_unsupported(params: &Params) -> Result<(), OAuthError> {
         ("registration", ErrorCode::RegistrationNotSupported),
     ] {
         if params.get(name).is_some() {
-            return Err(OAuthError::new(code, "This parameter is not supported here."));
+            return Err(OAuthError::new(
+                code,
+                "This parameter is not supported here.",
+            ));
         }
     }
     match params.get("response_type") {
@@ -179,10 +200,14 @@ fn refuse_unsupported(params: &Params) -> Result<(), OAuthError> {
 
 fn read_challenge(params: &Params) -> Result<String, OAuthError> {
     let method = params.get("code_challenge_method");
-    let challenge = params.get("code_challenge").filter(|text| pkce::is_challenge(text));
+    let challenge = params
+        .get("code_challenge")
+        .filter(|text| pkce::is_challenge(text));
     match (method, challenge) {
         (Some("S256"), Some(challenge)) => Ok(challenge.to_owned()),
-        _ => Err(invalid("A code_challenge with the method S256 is required.")),
+        _ => Err(invalid(
+            "A code_challenge with the method S256 is required.",
+        )),
     }
 }
 
@@ -215,13 +240,21 @@ mod tests {
             ("code_challenge", CHALLENGE),
             ("code_challenge_method", "S256"),
         ];
-        let changed: Vec<(&str, &str)> =
-            change.split('&').filter_map(|pair| pair.split_once('=')).collect();
+        let changed: Vec<(&str, &str)> = change
+            .split('&')
+            .filter_map(|pair| pair.split_once('='))
+            .collect();
         pairs.retain(|(name, _)| !changed.iter().any(|(other, _)| other == name));
         pairs.extend(changed);
-        let query: Vec<_> = pairs.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let query: Vec<_> = pairs
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
         let application = application();
-        let client = Client { application: &application, grants: vec![] };
+        let client = Client {
+            application: &application,
+            grants: vec![],
+        };
         Authorization::read(&Params::parse(&query.join("&")).unwrap(), &client)
     }
 
@@ -231,7 +264,10 @@ mod tests {
             ("response_type=", "invalid_request"),
             ("response_type=token", "unsupported_response_type"),
             ("response_type=id_token", "unsupported_response_type"),
-            ("response_type=id_token%20token", "unsupported_response_type"),
+            (
+                "response_type=id_token%20token",
+                "unsupported_response_type",
+            ),
             ("response_type=code%20id_token", "unsupported_response_type"),
             ("response_mode=fragment", "invalid_request"),
             ("response_mode=form_post", "invalid_request"),
@@ -255,7 +291,11 @@ mod tests {
             ("max_age=1.5", "invalid_request"),
             ("max_age=99999999999", "invalid_request"),
         ] {
-            assert_eq!(read(change).unwrap_err().code.as_str(), expected, "{change}");
+            assert_eq!(
+                read(change).unwrap_err().code.as_str(),
+                expected,
+                "{change}"
+            );
         }
     }
 
@@ -280,12 +320,22 @@ mod tests {
         };
         assert!(read("https://shop.example/cb"));
         for bad in [
-            "https://shop.example/cb/", "https://shop.example/cb?a=b", "https://shop.example/cb#f",
-            "https://SHOP.example/cb", "https://shop.example/%63b", "https://shop.example/x/%2e%2e/cb",
-            "https://shop.example@evil.example/cb", "https://evil@shop.example/cb",
-            "https://shop.example\\@evil.example/cb", "https://sub.shop.example/cb",
-            "http://shop.example/cb", "https://shop.example:443/cb", "//shop.example/cb",
-            "https://shop.example/cb\r\nX: y", "javascript:alert(1)", "",
+            "https://shop.example/cb/",
+            "https://shop.example/cb?a=b",
+            "https://shop.example/cb#f",
+            "https://SHOP.example/cb",
+            "https://shop.example/%63b",
+            "https://shop.example/x/%2e%2e/cb",
+            "https://shop.example@evil.example/cb",
+            "https://evil@shop.example/cb",
+            "https://shop.example\\@evil.example/cb",
+            "https://sub.shop.example/cb",
+            "http://shop.example/cb",
+            "https://shop.example:443/cb",
+            "//shop.example/cb",
+            "https://shop.example/cb\r\nX: y",
+            "javascript:alert(1)",
+            "",
         ] {
             assert!(!read(bad), "{bad}");
         }

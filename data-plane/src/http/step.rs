@@ -64,7 +64,11 @@ pub fn next(
 ) -> Step {
     let silent = request.prompt.none;
     if !is_signed_in_well_enough(request, who, standing, progress, now) {
-        return if silent { Step::Refuse(ErrorCode::LoginRequired) } else { Step::SignIn };
+        return if silent {
+            Step::Refuse(ErrorCode::LoginRequired)
+        } else {
+            Step::SignIn
+        };
     }
     let agreed = progress.allowed
         || (!request.prompt.consent
@@ -85,7 +89,10 @@ fn is_signed_in_well_enough(
     now: DateTime<Utc>,
 ) -> bool {
     let Some(who) = who else { return false };
-    if standing.expected.is_some_and(|expected| expected != who.user) {
+    if standing
+        .expected
+        .is_some_and(|expected| expected != who.user)
+    {
         return false;
     }
     if progress.signed_in == Some(who.session) {
@@ -95,7 +102,10 @@ fn is_signed_in_well_enough(
         .max_age
         .is_some_and(|max_age| now - who.auth_time > chrono::Duration::seconds(max_age.into()));
     // max_age=0 asks for a fresh sign-in in every case (OpenID Connect Core 1.0 §3.1.2.1).
-    !(request.prompt.login || request.prompt.select_account || too_old || request.max_age == Some(0))
+    !(request.prompt.login
+        || request.prompt.select_account
+        || too_old
+        || request.max_age == Some(0))
 }
 
 #[cfg(test)]
@@ -113,7 +123,10 @@ mod tests {
 
     fn request(prompt: &str, max_age: Option<u32>) -> Authorization {
         Authorization {
-            target: Target { scopes: BTreeSet::new(), audience: None },
+            target: Target {
+                scopes: BTreeSet::new(),
+                audience: None,
+            },
             code_challenge: String::new(),
             nonce: None,
             prompt: Prompt {
@@ -133,7 +146,9 @@ mod tests {
             first_party: flags.contains("first"),
             impersonable: flags.contains("native"),
             remembered: flags.contains("known"),
-            expected: flags.contains("hint").then(|| UserId::from_uuid(Uuid::from_u128(99))),
+            expected: flags
+                .contains("hint")
+                .then(|| UserId::from_uuid(Uuid::from_u128(99))),
         }
     }
 
@@ -180,8 +195,17 @@ mod tests {
             ("none",           None,      here,   "known hint",   false, false, login),
         ];
         for (prompt, max_age, who, flags, signed_in, allowed, expected) in table {
-            let progress = Progress { signed_in: signed_in.then_some(session), allowed };
-            let step = next(&request(prompt, max_age), who, &standing(flags), &progress, now);
+            let progress = Progress {
+                signed_in: signed_in.then_some(session),
+                allowed,
+            };
+            let step = next(
+                &request(prompt, max_age),
+                who,
+                &standing(flags),
+                &progress,
+                now,
+            );
             assert_eq!(step, expected, "{prompt} {max_age:?} {flags} {progress:?}");
         }
     }

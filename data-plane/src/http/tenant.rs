@@ -18,7 +18,7 @@ use actix_web::{
 };
 use contract::tenant::Slug;
 
-use super::error::Fault;
+use super::fault::Fault;
 use crate::{Node, releases::TenantRuntime};
 
 /// Where a tenant's endpoints are, as far as cookies and links need it.
@@ -145,7 +145,10 @@ fn authority(request: &HttpRequest) -> Result<String, Fault> {
     let header = first
         .map(|value| value.to_str().map_err(|_| refuse))
         .transpose()?;
-    let target = request.uri().authority().map(|authority| authority.as_str());
+    let target = request
+        .uri()
+        .authority()
+        .map(|authority| authority.as_str());
     match (target, header) {
         (Some(target), Some(header)) if !target.eq_ignore_ascii_case(header) => Err(refuse),
         (Some(one), _) | (None, Some(one)) => Ok(one.to_owned()),
@@ -178,7 +181,11 @@ fn is_at(issuer: &str, authority: &str) -> bool {
         Some(rest) => (":443", rest),
         None => (":80", origin.strip_prefix("http://").unwrap_or(origin)),
     };
-    let bare = |text: &str| text.strip_suffix(default_port).unwrap_or(text).to_ascii_lowercase();
+    let bare = |text: &str| {
+        text.strip_suffix(default_port)
+            .unwrap_or(text)
+            .to_ascii_lowercase()
+    };
     bare(authority) == bare(ours)
 }
 
@@ -222,8 +229,14 @@ mod tests {
 
     #[test]
     fn links_stay_below_the_tenant() {
-        let path = Place { https: false, slug_in_path: Some("acme".parse().unwrap()) };
-        let host = Place { https: true, slug_in_path: None };
+        let path = Place {
+            https: false,
+            slug_in_path: Some("acme".parse().unwrap()),
+        };
+        let host = Place {
+            https: true,
+            slug_in_path: None,
+        };
         assert_eq!(path.path("login"), "/t/acme/login");
         assert_eq!(host.path("login"), "/login");
         assert_eq!(host.path(""), "/");

@@ -40,7 +40,11 @@ pub async fn show(
         ));
     }
     let user = access.sub.parse().map_err(|_| refused())?;
-    let user = tenant.node().identity().find_user(tenant.id(), user).await?;
+    let user = tenant
+        .node()
+        .identity()
+        .find_user(tenant.id(), user)
+        .await?;
     let user = user
         .filter(|user| user.status == UserStatus::Active)
         .ok_or_else(refused)?;
@@ -52,8 +56,9 @@ pub async fn show(
 /// The access token, from the header or a form body, and from one of them only (RFC 6750 §2).
 fn token_of(request: &HttpRequest, form: Form) -> Result<String, ApiError> {
     let refuse = |text| Err(ApiError::bearer(ErrorCode::InvalidRequest, text));
-    let in_query = Params::parse(request.query_string())
-        .map_or(true, |query| query.get("access_token").is_some() || query.is_repeated("access_token"));
+    let in_query = Params::parse(request.query_string()).map_or(true, |query| {
+        query.get("access_token").is_some() || query.is_repeated("access_token")
+    });
     if in_query {
         return refuse("Send the access token in the Authorization header.");
     }
@@ -71,14 +76,18 @@ fn token_of(request: &HttpRequest, form: Form) -> Result<String, ApiError> {
     match (headers.next(), headers.next(), in_body) {
         (None, None, Some(token)) => Ok(token),
         (None, None, None) => Err(ApiError::bearer_missing()),
-        (Some(header), None, None) => bearer(header.to_str().unwrap_or_default()).ok_or_else(refused),
+        (Some(header), None, None) => {
+            bearer(header.to_str().unwrap_or_default()).ok_or_else(refused)
+        }
         _ => refuse("Send the access token once."),
     }
 }
 
 fn bearer(header: &str) -> Option<String> {
     let (scheme, token) = header.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_owned())
+    scheme
+        .eq_ignore_ascii_case("bearer")
+        .then(|| token.trim().to_owned())
 }
 
 async fn verify(tenant: &Tenant, token: &str) -> Result<PresentedAccess, ApiError> {
@@ -89,8 +98,10 @@ async fn verify(tenant: &Tenant, token: &str) -> Result<PresentedAccess, ApiErro
         now: tenant.node().clock().now(),
         accept_expired: false,
     };
-    let access: PresentedAccess =
-        tenant.keys().verify(token, &expected).map_err(|_| refused())?;
+    let access: PresentedAccess = tenant
+        .keys()
+        .verify(token, &expected)
+        .map_err(|_| refused())?;
     let is_active = tenant
         .application(&access.client_id)
         .is_some_and(|application| application.status == ApplicationStatus::Active);

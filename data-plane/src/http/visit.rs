@@ -11,7 +11,8 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest, Sha256};
 
 use super::{
-    cookies::CookieKind, csrf, error::Fault, flow::Flow, params::Params, step::SignedIn, tenant::Tenant,
+    cookies::CookieKind, csrf, fault::Fault, flow::Flow, params::Params, step::SignedIn,
+    tenant::Tenant,
 };
 use crate::{
     identity::{User, UserStatus},
@@ -84,7 +85,9 @@ impl Visit {
         Params::parse(self.request.query_string())
             .ok()
             .filter(Params::is_once)
-            .ok_or(Fault::bad_request("The link that led here is not well-formed."))
+            .ok_or(Fault::bad_request(
+                "The link that led here is not well-formed.",
+            ))
     }
 
     /// Where the request came from: the peer of the connection, whatever headers claim (R-ENUM-05).
@@ -130,7 +133,9 @@ impl Visit {
     /// A store does not answer.
     pub async fn member(&self) -> Result<Option<Member>, Fault> {
         let (node, tenant) = (self.tenant.node(), &self.tenant);
-        let Some(cookie) = &self.session else { return Ok(None) };
+        let Some(cookie) = &self.session else {
+            return Ok(None);
+        };
         let policy = &tenant.policies().session;
         let Some(session) = node.sessions().find(tenant.id(), cookie, policy).await? else {
             return Ok(None);
@@ -164,7 +169,11 @@ impl Visit {
     /// A store does not answer.
     pub async fn end_session(&mut self) -> Result<(), Fault> {
         if let Some(cookie) = self.session.take() {
-            self.tenant.node().sessions().end(self.tenant.id(), &cookie).await?;
+            self.tenant
+                .node()
+                .sessions()
+                .end(self.tenant.id(), &cookie)
+                .await?;
         }
         Ok(())
     }
@@ -185,7 +194,9 @@ impl Visit {
             _ => {}
         }
         for cookie in &cookies {
-            response.add_cookie(cookie).expect("our cookie values are plain ASCII");
+            response
+                .add_cookie(cookie)
+                .expect("our cookie values are plain ASCII");
         }
         response
     }

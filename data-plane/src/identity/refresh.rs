@@ -5,11 +5,11 @@
 //! one wins (R-RT-05). Tokens are stored as hashes; the successor of a spent token is kept sealed, to be
 //! repeated during the grace (R-RT-03).
 
+use chrono::{DateTime, Utc};
 use contract::{
     canonical::sha256_hex,
     ids::{ApplicationId, TenantId, UserId},
 };
-use chrono::{DateTime, Utc};
 use host::SealContext;
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, Condition, EntityTrait, QueryFilter, sea_query::Expr,
@@ -136,11 +136,7 @@ impl IdentityStore {
         successor: &str,
     ) -> Result<Spend, StoreError> {
         let secrets = self.secrets(tenant).await?;
-        let (name, hash, now) = (
-            tenant.to_string(),
-            sha256_hex(token.as_bytes()),
-            self.now(),
-        );
+        let (name, hash, now) = (tenant.to_string(), sha256_hex(token.as_bytes()), self.now());
         let sealed =
             secrets
                 .data_key

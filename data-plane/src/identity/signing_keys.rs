@@ -1,9 +1,7 @@
 //! Rows of token-signing keys: private parts sealed under the tenant's data key (R-KEY-03).
 
 use chrono::{DateTime, Utc};
-use contract::{
-    application::SigningAlgorithm, canonical, frames::PublicKey, ids::TenantId,
-};
+use contract::{application::SigningAlgorithm, canonical, frames::PublicKey, ids::TenantId};
 use host::SealContext;
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 use zeroize::Zeroizing;
@@ -74,9 +72,8 @@ impl IdentityStore {
             generation: Set(FIRST_GENERATION.to_owned()),
             kid: Set(kid.clone()),
             private: Set(sealed),
-            public_jwk: Set(
-                canonical::to_canonical(&key.public.jwk).map_err(|error| corrupt(error.to_string()))?
-            ),
+            public_jwk: Set(canonical::to_canonical(&key.public.jwk)
+                .map_err(|error| corrupt(error.to_string()))?),
             created_at: Set(super::micros(key.public.created_at)),
         };
         rows::Entity::insert(row)

@@ -1,6 +1,9 @@
 //! The rows, as sea-orm sees them. Private to the store: nothing outside `identity` names these types.
 
-#![allow(missing_docs, reason = "columns are explained by the domain types they become")]
+#![allow(
+    missing_docs,
+    reason = "columns are explained by the domain types they become"
+)]
 
 macro_rules! row {
     ($table:ident, $name:literal, [$($key:ident),*], { $($column:ident: $type:ty),* $(,)? }) => {

@@ -8,7 +8,8 @@ use contract::{
     ids::{TenantId, UserId},
 };
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, SqlErr,
+    ActiveValue::Set,
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, SqlErr,
     sea_query::{Expr, OnConflict},
 };
 use unicode_normalization::UnicodeNormalization;

@@ -5,9 +5,7 @@ use std::sync::Arc;
 use aws_lc_rs::{
     encoding::AsDer,
     rsa::KeySize,
-    signature::{
-        ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair, RsaKeyPair,
-    },
+    signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair, RsaKeyPair},
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as B64};
 use chrono::{DateTime, Utc};
@@ -52,10 +50,7 @@ pub(crate) async fn load_or_make(
     Ok(Arc::new(KeyRing::new(keys)?))
 }
 
-pub(super) fn generate(
-    alg: SigningAlgorithm,
-    now: DateTime<Utc>,
-) -> Result<StoredKey, TokenError> {
+pub(super) fn generate(alg: SigningAlgorithm, now: DateTime<Utc>) -> Result<StoredKey, TokenError> {
     let (private, thumbprint, members) = match alg {
         SigningAlgorithm::ES256 => ec()?,
         SigningAlgorithm::RS256 => rsa()?,
@@ -73,8 +68,8 @@ pub(super) fn generate(
 type Made = (Zeroizing<Vec<u8>>, Value, Value);
 
 fn ec() -> Result<Made, TokenError> {
-    let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING)
-        .map_err(|_| TokenError::Key)?;
+    let pair =
+        EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).map_err(|_| TokenError::Key)?;
     let private = pair.to_pkcs8v1().map_err(|_| TokenError::Key)?;
     // Uncompressed point: 0x04, 32 bytes of x, 32 bytes of y (SEC 1 §2.3.3).
     let point = pair.public_key().as_ref();
@@ -84,11 +79,7 @@ fn ec() -> Result<Made, TokenError> {
         .map(|rest| rest.split_at(32))
         .ok_or(TokenError::Key)?;
     let jwk = json!({ "kty": "EC", "crv": "P-256", "x": B64.encode(x), "y": B64.encode(y) });
-    Ok((
-        Zeroizing::new(private.as_ref().to_vec()),
-        jwk.clone(),
-        jwk,
-    ))
+    Ok((Zeroizing::new(private.as_ref().to_vec()), jwk.clone(), jwk))
 }
 
 fn rsa() -> Result<Made, TokenError> {
@@ -100,9 +91,5 @@ fn rsa() -> Result<Made, TokenError> {
     };
     let (n, e) = number(public.into());
     let jwk = json!({ "kty": "RSA", "n": n, "e": e });
-    Ok((
-        Zeroizing::new(private.as_ref().to_vec()),
-        jwk.clone(),
-        jwk,
-    ))
+    Ok((Zeroizing::new(private.as_ref().to_vec()), jwk.clone(), jwk))
 }

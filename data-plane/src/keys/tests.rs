@@ -43,20 +43,35 @@ fn what_is_signed_is_believed_as_what_it_is_r_jwt_01() {
         let token = ring.sign(alg, "at+jwt", &claims()).unwrap();
         let read: Value = ring.verify(&token, &expected("at+jwt")).unwrap();
         assert_eq!(read, claims());
-        assert!(ring.verify::<Value>(&token, &expected("application/AT+JWT")).is_ok());
+        assert!(
+            ring.verify::<Value>(&token, &expected("application/AT+JWT"))
+                .is_ok()
+        );
         assert!(ring.verify::<Value>(&token, &expected("JWT")).is_err());
-        let other = Expected { issuer: "https://auth.example/t/other", ..expected("at+jwt") };
+        let other = Expected {
+            issuer: "https://auth.example/t/other",
+            ..expected("at+jwt")
+        };
         assert!(ring.verify::<Value>(&token, &other).is_err());
-        let other = Expected { audience: Some("urn:other"), ..expected("at+jwt") };
+        let other = Expected {
+            audience: Some("urn:other"),
+            ..expected("at+jwt")
+        };
         assert!(ring.verify::<Value>(&token, &other).is_err());
-        assert!(self::ring().verify::<Value>(&token, &expected("at+jwt")).is_err());
+        assert!(
+            self::ring()
+                .verify::<Value>(&token, &expected("at+jwt"))
+                .is_err()
+        );
     }
 }
 
 #[test]
 fn the_header_chooses_neither_algorithm_nor_key_r_jwt_02() {
     let ring = ring();
-    let token = ring.sign(SigningAlgorithm::ES256, "at+jwt", &claims()).unwrap();
+    let token = ring
+        .sign(SigningAlgorithm::ES256, "at+jwt", &claims())
+        .unwrap();
     let (_, rest) = token.split_once('.').unwrap();
     let kid = &ring.public_keys()[0].kid;
     for header in [
@@ -69,7 +84,10 @@ fn the_header_chooses_neither_algorithm_nor_key_r_jwt_02() {
         json!({ "alg": "ES256", "typ": "at+jwt" }),
     ] {
         let forged = format!("{}.{rest}", B64.encode(header.to_string()));
-        assert!(ring.verify::<Value>(&forged, &expected("at+jwt")).is_err(), "{header}");
+        assert!(
+            ring.verify::<Value>(&forged, &expected("at+jwt")).is_err(),
+            "{header}"
+        );
     }
     for noise in ["", ".", "..", "a.b.c", &"x".repeat(20_000)] {
         assert!(ring.verify::<Value>(noise, &expected("at+jwt")).is_err());
@@ -93,7 +111,10 @@ fn time_is_enforced_with_ten_seconds_of_leeway_r_jwt_05() {
         let token = ring.sign(SigningAlgorithm::ES256, "JWT", &claims).unwrap();
         let found = ring.verify::<Value>(&token, &expected("JWT"));
         assert_eq!(found.is_ok(), good, "{iat} {exp}");
-        let hint = Expected { accept_expired: true, ..expected("JWT") };
+        let hint = Expected {
+            accept_expired: true,
+            ..expected("JWT")
+        };
         assert_eq!(ring.verify::<Value>(&token, &hint).is_ok(), iat <= 10);
     }
 }

@@ -41,15 +41,11 @@ impl KeyRing {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(TokenError::Invalid("it is too long"));
         }
-        let header =
-            decode_header(token).map_err(|_| TokenError::Invalid("it cannot be read"))?;
+        let header = decode_header(token).map_err(|_| TokenError::Invalid("it cannot be read"))?;
         if header.crit.is_some() {
             return Err(TokenError::Invalid("it demands extensions"));
         }
-        if !header
-            .typ
-            .is_some_and(|typ| same_type(&typ, expected.typ))
-        {
+        if !header.typ.is_some_and(|typ| same_type(&typ, expected.typ)) {
             return Err(TokenError::Invalid("it is of another kind"));
         }
         let kid = header.kid.ok_or(TokenError::Invalid("it names no key"))?;
@@ -109,7 +105,8 @@ fn check_claims(claims: &Value, expected: &Expected<'_>) -> Result<(), TokenErro
 fn same_type(found: &str, expected: &str) -> bool {
     let bare = |typ: &str| {
         let typ = typ.to_ascii_lowercase();
-        typ.strip_prefix("application/").map_or(typ.clone(), str::to_owned)
+        typ.strip_prefix("application/")
+            .map_or(typ.clone(), str::to_owned)
     };
     bare(found) == bare(expected)
 }

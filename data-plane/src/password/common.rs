@@ -66,6 +66,10 @@ const SHORTEST_RUN: usize = 3;
 /// Two common words make a listed password; three unrelated ones make a passphrase.
 const MOST_WORDS: usize = 2;
 const MOST_CONTEXT_WORDS: usize = 4;
+/// As many digits and signs as a date has decorate a word; more are a secret of their own.
+const MOST_SINGLES: usize = 8;
+/// Longer than any word, step or context value; keeps the search linear.
+const LONGEST_PIECE: usize = 64;
 
 static LIST: LazyLock<BTreeSet<Vec<char>>> = LazyLock::new(|| {
     let words = WORDS.split_whitespace().chain(PHRASES.iter().copied());
@@ -79,35 +83,36 @@ static STEPS: LazyLock<Vec<Vec<char>>> = LazyLock::new(|| {
         .collect()
 });
 
+/// How a text is explained: words first, then single characters that belong to none.
+type Cost = (usize, usize);
+
 /// Whether the whole password is on the list.
 pub(super) fn is_common(password: &str) -> bool {
     let phrase = password.trim().contains(char::is_whitespace);
-    spellings(password).iter().any(|text| {
-        let text = without_repetition(text);
-        if text.len() < SHORTEST_STEP {
-            return true;
-        }
-        let words = fewest_words(&text, &|word| LIST.contains(word), phrase);
+    let text = without_repetition(&characters::<Vec<char>>(password));
+    if text.len() < SHORTEST_STEP {
+        return true;
+    }
+    match explain(&text, &|word| LIST.contains(word), phrase) {
         // A walk with a space in it is somebody's acrostic; digits alone are judged as walks only.
-        match words {
-            Some(0) => !phrase && (text.iter().any(|c| c.is_alphabetic()) || is_walk(&text)),
-            Some(count) => count <= MOST_WORDS,
-            None => false,
-        }
-    })
+        Some((0, _)) => !phrase && (text.iter().any(|c| c.is_alphabetic()) || is_walk(&text)),
+        Some((words, singles)) => words <= MOST_WORDS && singles <= MOST_SINGLES,
+        None => false,
+    }
 }
 
 /// Whether the whole password is made of `context` words, with common words and decoration at most.
 pub(super) fn is_made_of(password: &str, context: &[String]) -> bool {
     let context: BTreeSet<Vec<char>> = context.iter().map(|word| word.chars().collect()).collect();
-    spellings(password).iter().any(|text| {
-        let common = |word: &[char]| LIST.contains(word);
-        let either = |word: &[char]| common(word) || context.contains(word);
-        let text = without_repetition(text);
-        let explained = fewest_words(&text, &either, true);
-        let without_context = fewest_words(&text, &common, true);
-        without_context.is_none() && explained.is_some_and(|count| count <= MOST_CONTEXT_WORDS)
-    })
+    let common = |word: &[char]| LIST.contains(word);
+    let either = |word: &[char]| common(word) || context.contains(word);
+    let text = without_repetition(&characters::<Vec<char>>(password));
+    if context.contains(&text) {
+        return true;
+    }
+    let explained = explain(&text, &either, true)
+        .is_some_and(|(words, singles)| words <= MOST_CONTEXT_WORDS && singles <= MOST_SINGLES);
+    explained && explain(&text, &common, true).is_none()
 }
 
 /// The letters of `value` in lower case: the form in which words are compared.
@@ -119,17 +124,16 @@ pub(super) fn letters(value: &str) -> String {
         .collect()
 }
 
-/// The password without punctuation and spaces in lower case, as typed and with digits read as letters.
-fn spellings(password: &str) -> [Vec<char>; 3] {
-    let spell = |one: char| -> Vec<char> {
-        password
-            .chars()
-            .flat_map(char::to_lowercase)
-            .map(|c| if one == '\0' { c } else { read_as_letter(c, one) })
-            .filter(|c| c.is_alphanumeric())
-            .collect()
-    };
-    [spell('\0'), spell('l'), spell('i')]
+/// The text in lower case without spaces.
+pub(super) fn characters<T: FromIterator<char>>(text: &str) -> T {
+    let lower = text.chars().flat_map(char::to_lowercase);
+    lower.filter(|c| !c.is_whitespace()).collect()
+}
+
+/// The piece as typed, and with digits and signs read as the letters they look like.
+fn readings(piece: &[char]) -> [Vec<char>; 3] {
+    let read = |one| piece.iter().map(|c| read_as_letter(*c, one)).collect();
+    [piece.to_vec(), read('l'), read('i')]
 }
 
 fn read_as_letter(c: char, one: char) -> char {
@@ -151,29 +155,33 @@ fn without_repetition(text: &[char]) -> Vec<char> {
     text[..unit.unwrap_or(text.len())].to_vec()
 }
 
-/// The fewest words that explain all of `text`, if words, steps, runs and digits do explain it.
+/// The cheapest way in which words, keyboard steps, runs, digits and signs make up all of `text`.
 ///
-/// `plain` leaves out keyboard steps: then every letter must belong to a word.
-fn fewest_words(text: &[char], is_word: &dyn Fn(&[char]) -> bool, plain: bool) -> Option<usize> {
-    // fewest[i]: for the first i characters.
-    let mut fewest: Vec<Option<usize>> = vec![None; text.len() + 1];
-    fewest[0] = Some(0);
+/// `plain` leaves out steps and runs: then every letter must belong to a word.
+fn explain(text: &[char], is_word: &dyn Fn(&[char]) -> bool, plain: bool) -> Option<Cost> {
+    // cheapest[i]: for the first i characters.
+    let mut cheapest: Vec<Option<Cost>> = vec![None; text.len() + 1];
+    cheapest[0] = Some((0, 0));
     for start in 0..text.len() {
-        let Some(so_far) = fewest[start] else {
+        let Some((words, singles)) = cheapest[start] else {
             continue;
         };
-        for end in start + 1..=text.len() {
+        let longest = text.len().min(start + LONGEST_PIECE);
+        for end in start + 1..=longest {
             let piece = &text[start..end];
-            let free = (piece.len() == 1 && piece[0].is_numeric()) || (!plain && is_free(piece));
-            let cost = match free {
-                true => so_far,
-                false if is_word(piece) => so_far + 1,
-                false => continue,
+            let cost = if !plain && is_free(piece) {
+                (words, singles)
+            } else if readings(piece).iter().any(|word| is_word(word)) {
+                (words + 1, singles)
+            } else if piece.len() == 1 && !piece[0].is_alphabetic() {
+                (words, singles + 1)
+            } else {
+                continue;
             };
-            fewest[end] = Some(fewest[end].map_or(cost, |best| best.min(cost)));
+            cheapest[end] = Some(cheapest[end].map_or(cost, |best| best.min(cost)));
         }
     }
-    fewest[text.len()]
+    cheapest[text.len()]
 }
 
 fn is_free(piece: &[char]) -> bool {

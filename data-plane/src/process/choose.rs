@@ -5,10 +5,7 @@ use std::sync::Arc;
 use host::{Clock, Secret};
 use url::Url;
 
-use super::{
-    Failure, Mail,
-    settings::read_secret,
-};
+use super::{Failure, Mail, settings::read_secret};
 use crate::{
     mailer::{Mailbox, Mailer, SmtpMailer},
     state::{StateStore, memory::MemoryState, redis::RedisState},
@@ -25,12 +22,13 @@ pub async fn state_store(url: &Secret, clock: &Clock) -> Result<Arc<dyn StateSto
     match url.expose() {
         "memory:" => Ok(Arc::new(MemoryState::new(clock.clone()))),
         redis if redis.starts_with("redis://") || redis.starts_with("rediss://") => {
-            let store = RedisState::connect(redis, REDIS_PREFIX)
-                .await
-                .map_err(Failure::because(format!(
-                    "cannot use the state store at {}",
-                    without_credentials(redis)
-                )))?;
+            let store =
+                RedisState::connect(redis, REDIS_PREFIX)
+                    .await
+                    .map_err(Failure::because(format!(
+                        "cannot use the state store at {}",
+                        without_credentials(redis)
+                    )))?;
             Ok(Arc::new(store))
         }
         _ => Err(Failure::new(
@@ -65,7 +63,9 @@ pub fn post(mail: &Mail, clock: &Clock) -> Result<Post, Failure> {
         (Some(file), Some(from)) => {
             let url = read_secret("mail.smtp_url", file)?;
             let Ok(url) = Url::parse(url.expose()) else {
-                return cannot("mail.smtp_url_file does not hold a URL such as smtps://mail.example:465");
+                return cannot(
+                    "mail.smtp_url_file does not hold a URL such as smtps://mail.example:465",
+                );
             };
             let mailer = SmtpMailer::new(&url, from)
                 .map_err(Failure::because("cannot use the mail settings"))?;

@@ -60,16 +60,23 @@ pub fn reached_at(
         }
         None => {
             let scheme = if tls { "https" } else { "http" };
-            Url::parse(&format!("{scheme}://{socket}/")).map_err(|error| cannot(&error.to_string()))?
+            Url::parse(&format!("{scheme}://{socket}/"))
+                .map_err(|error| cannot(&error.to_string()))?
         }
     };
     match url.scheme() {
         "https" => {}
         "http" if is_loopback(&url) => {}
-        _ => return Err(cannot("it must begin with https:// unless it is on loopback")),
+        _ => {
+            return Err(cannot(
+                "it must begin with https:// unless it is on loopback",
+            ));
+        }
     }
     if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
-        return Err(cannot("it must be an origin, without path, query or fragment"));
+        return Err(cannot(
+            "it must be an origin, without path, query or fragment",
+        ));
     }
     Ok(url)
 }
@@ -99,12 +106,13 @@ fn place(error: &Error) -> String {
     {
         path.push(name);
     }
-    let origin = error.metadata.as_ref().map_or_else(String::new, |given| {
-        match &given.source {
+    let origin = error
+        .metadata
+        .as_ref()
+        .map_or_else(String::new, |given| match &given.source {
             Some(source) => format!(" in {source}"),
             None => format!(" in {}", given.name),
-        }
-    });
+        });
     match path.as_slice() {
         [] => format!("cannot use the configuration{origin}"),
         path => format!("cannot use the setting {}{origin}", path.join(".")),
@@ -166,7 +174,10 @@ mod tests {
         ] {
             let error = refuse(toml);
             assert!(error.contains(expected), "{error}");
-            assert!(!error.contains("geheim") && !error.contains('\n'), "{error}");
+            assert!(
+                !error.contains("geheim") && !error.contains('\n'),
+                "{error}"
+            );
         }
     }
 }

@@ -41,7 +41,9 @@ impl std::error::Error for Failure {}
 /// message may carry the data that caused the panic, so it is left out (R-SEC-03).
 pub fn log_panics() {
     panic::set_hook(Box::new(|info| {
-        let place = info.location().map_or_else(String::new, ToString::to_string);
+        let place = info
+            .location()
+            .map_or_else(String::new, ToString::to_string);
         let message = info
             .payload()
             .downcast_ref::<&'static str>()

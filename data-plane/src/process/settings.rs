@@ -86,7 +86,9 @@ impl Tls {
         ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key))
-            .map_err(Failure::because("cannot use tls.cert_file and tls.key_file"))
+            .map_err(Failure::because(
+                "cannot use tls.cert_file and tls.key_file",
+            ))
     }
 }
 
@@ -192,7 +194,11 @@ mod tests {
     fn a_secret_comes_from_one_place() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("url");
-        fs::write(&file, "redis://:pw/// The content of a file that holds one secretcache\n").unwrap();
+        fs::write(
+            &file,
+            "redis://:pw/// The content of a file that holds one secretcache\n",
+        )
+        .unwrap();
         let value = Secret::new("memory:");
         let setting = |value, file| SecretSetting {
             key: "state_url",
@@ -200,7 +206,10 @@ mod tests {
             file,
         };
         let read = setting(None, Some(file.as_path())).read().unwrap();
-        assert_eq!(read.unwrap().expose(), "redis://:pw/// The content of a file that holds one secretcache");
+        assert_eq!(
+            read.unwrap().expose(),
+            "redis://:pw/// The content of a file that holds one secretcache"
+        );
         assert!(setting(None, None).read().unwrap().is_none());
         let both = setting(Some(&value), Some(file.as_path())).read();
         assert!(both.unwrap_err().to_string().contains("state_url_file"));

@@ -43,7 +43,11 @@ impl Sections {
     }
 
     /// Takes out what a manifest names, used or spoiled: whatever its fate, it is sent anew next time.
-    pub(super) fn take_for(&mut self, jws: &str, applier: &Applier) -> HashMap<ContentHash, String> {
+    pub(super) fn take_for(
+        &mut self,
+        jws: &str,
+        applier: &Applier,
+    ) -> HashMap<ContentHash, String> {
         let Ok(manifest) = Manifest::verify(jws, &applier.trust) else {
             return HashMap::new();
         };

@@ -22,10 +22,7 @@ use host::Clock;
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
-use super::{
-    Releases, Snapshot, SnapshotError, TenantRuntime,
-    snapshot::Bodies,
-};
+use super::{Releases, Snapshot, SnapshotError, TenantRuntime, snapshot::Bodies};
 use crate::{
     identity::IdentityStore,
     keys::{self, Expected, KeyRing, KeysError},
@@ -55,6 +52,8 @@ pub(crate) enum ApplyError {
     Keys(#[from] KeysError),
     #[error("the self-test failed: {0}")]
     SelfTest(&'static str),
+    #[error("the node is stopping")]
+    Interrupted,
     #[error("it cannot be kept: {0}")]
     Snapshot(#[from] SnapshotError),
 }
@@ -64,7 +63,7 @@ pub(crate) struct Applier {
     pub(crate) region: Region,
     pub(crate) software_version: String,
     pub(crate) trust: TrustRoot,
-    pub(crate) snapshot: Snapshot,
+    pub(crate) snapshot: Arc<Snapshot>,
     pub(crate) identity: IdentityStore,
     pub(crate) clock: Clock,
     pub(crate) metrics: NodeMetrics,
@@ -171,15 +170,28 @@ impl Applier {
             });
         }
         let version = manifest.version;
-        let candidate = self.rehearse(manifest, jws, fresh).await?;
-        self.snapshot.store(
-            &candidate.runtime.release().manifest,
-            jws,
-            &candidate.bodies,
-        )?;
-        self.releases.swap_in(vec![Arc::new(candidate.runtime)]);
+        let Candidate { runtime, bodies } = self.rehearse(manifest, jws, fresh).await?;
+        let runtime = Arc::new(runtime);
+        self.seal(&runtime, jws, bodies).await?;
+        self.releases.swap_in(vec![runtime]);
         self.metrics.release_applied();
         tracing::info!(%tenant, version, "release applied");
+        Ok(())
+    }
+
+    /// Writes and syncs away from the threads that answer requests.
+    async fn seal(
+        &self,
+        runtime: &Arc<TenantRuntime>,
+        jws: &str,
+        bodies: Bodies,
+    ) -> Result<(), ApplyError> {
+        let (snapshot, runtime) = (Arc::clone(&self.snapshot), Arc::clone(runtime));
+        let jws = jws.to_owned();
+        let written = tokio::task::spawn_blocking(move || {
+            snapshot.store(&runtime.release().manifest, &jws, &bodies)
+        });
+        written.await.map_err(|_| ApplyError::Interrupted)??;
         Ok(())
     }
 

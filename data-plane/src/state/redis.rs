@@ -53,8 +53,7 @@ impl RedisState {
         life: Duration,
         only_if: Option<ExistenceCheck>,
     ) -> Result<bool, StateError> {
-        let mut options =
-            SetOptions::default().with_expiration(SetExpiry::PX(milliseconds(life)));
+        let mut options = SetOptions::default().with_expiration(SetExpiry::PX(milliseconds(life)));
         if let Some(check) = only_if {
             options = options.conditional_set(check);
         }

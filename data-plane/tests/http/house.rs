@@ -33,7 +33,7 @@ use uuid::Uuid;
 
 use crate::browser::Browser;
 
-pub const PASSWORD: &str = "correct horse battery staple";
+pub const PASSWORD: &str = "eleven quiet lanterns glow";
 pub const EMAIL: &str = "mara@acme.example";
 pub const SECRET: &str = "bwk_not-a-real-secret-but-long-enough-for-a-test";
 pub const CALLBACK: &str = "https://shop.example/cb";
@@ -115,7 +115,11 @@ impl House {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let origin = format!("http://{}", listener.local_addr().unwrap());
         let signer = ReleaseSigner::from_secret(&[7; 32]);
-        let telemetry = Telemetry::start(&TelemetryConfig::new("data-plane-tests")).unwrap();
+        let telemetry = Telemetry::start(&TelemetryConfig {
+            filter: "warn".into(),
+            ..TelemetryConfig::new("data-plane-tests")
+        })
+        .unwrap();
         let mailbox = Mailbox::new(now.clone());
         let dir = tempfile::tempdir().unwrap();
         let health = Health::new();

@@ -37,7 +37,10 @@ impl fmt::Display for Banner {
         let mut rows: Vec<(&str, String)> = vec![("Console", self.console.clone())];
         if let Some(link) = &self.setup_link {
             rows.push(("Set up", link.clone()));
-            rows.push(("", "open it once, within a day, to become the first operator".into()));
+            rows.push((
+                "",
+                "open it once, within a day, to become the first operator".into(),
+            ));
         }
         if let Some(demo) = &self.demo {
             rows.push(("Demo tenant", demo.issuer.clone()));

@@ -116,7 +116,9 @@ const LONGEST_TTL: TimeDelta = TimeDelta::hours(1);
 
 fn parse_ttl(text: &str) -> Result<TimeDelta, String> {
     let malformed = || "must be a number and s, m or h, such as 15m".to_owned();
-    let (digits, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(malformed)?;
+    let (digits, unit) = text
+        .split_at_checked(text.len().saturating_sub(1))
+        .ok_or_else(malformed)?;
     let number: u32 = digits.parse().map_err(|_| malformed())?;
     let ttl = match unit {
         "s" => TimeDelta::seconds(number.into()),

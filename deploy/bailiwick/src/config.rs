@@ -10,7 +10,9 @@ use std::{
 };
 
 use contract::tenant::Region;
-use data_plane::process::{Failure, Log, Mail, NodeSettings, SecretSetting, Tls, config::reached_at};
+use data_plane::process::{
+    Failure, Log, Mail, NodeSettings, SecretSetting, Tls, config::reached_at,
+};
 use host::{HostPort, Secret};
 use serde::Deserialize;
 use url::Url;
@@ -131,11 +133,7 @@ impl Config {
     ///
     /// # Errors
     /// A URL that browsers could not use as an origin.
-    pub fn addresses(
-        &self,
-        console: SocketAddr,
-        auth: SocketAddr,
-    ) -> Result<Addresses, Failure> {
+    pub fn addresses(&self, console: SocketAddr, auth: SocketAddr) -> Result<Addresses, Failure> {
         let tls = self.tls.is_some();
         Ok(Addresses {
             console: reached_at("console_url", self.console_url.as_ref(), console, tls)?,
@@ -162,7 +160,11 @@ mod tests {
     #[test]
     fn addresses_nobody_could_use_are_refused() {
         let socket: SocketAddr = "127.0.0.1:4711".parse().unwrap();
-        for bad in ["http://console.example/", "https://console.example/x", "ftp://127.0.0.1/"] {
+        for bad in [
+            "http://console.example/",
+            "https://console.example/x",
+            "ftp://127.0.0.1/",
+        ] {
             let config = Config {
                 console_url: Some(bad.parse().unwrap()),
                 ..Config::default()

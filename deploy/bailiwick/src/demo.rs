@@ -24,7 +24,10 @@ use control_plane::{
     operators::Invitee,
     tenants::{NewTenant, Tenant},
 };
-use data_plane::{SeedUser, process::{DataDir, Failure}};
+use data_plane::{
+    SeedUser,
+    process::{DataDir, Failure},
+};
 use host::write_atomically;
 use url::Url;
 
@@ -69,7 +72,10 @@ pub async fn seed(
     let file = dir.join("demo.json");
     write_atomically(&file, document.to_json().as_bytes())
         .map_err(Failure::because(format!("cannot write {}", file.display())))?;
-    Ok(Seeded { issuer: document.issuer, file })
+    Ok(Seeded {
+        issuer: document.issuer,
+        file,
+    })
 }
 
 struct Seed<'a> {
@@ -92,7 +98,9 @@ impl Seed<'_> {
         self.account(acme.id, &plan::USER).await?;
 
         let shop = self.application(acme.id, SHOP, plan::shop()).await?;
-        let warehouse = self.application(acme.id, WAREHOUSE, plan::warehouse()).await?;
+        let warehouse = self
+            .application(acme.id, WAREHOUSE, plan::warehouse())
+            .await?;
         let api = self.api(acme.id).await?;
         self.client_grant(acme.id, warehouse, &api).await?;
         self.await_served(acme.id).await?;
@@ -114,8 +122,12 @@ impl Seed<'_> {
     async fn create_tenant(&self) -> Result<Tenant, Failure> {
         let plane = &self.planes.control_plane;
         let new = NewTenant {
-            slug: plan::TENANT.parse().expect("a slug of the plan is well formed"),
-            name: plan::TENANT_NAME.parse().expect("a name of the plan is well formed"),
+            slug: plan::TENANT
+                .parse()
+                .expect("a slug of the plan is well formed"),
+            name: plan::TENANT_NAME
+                .parse()
+                .expect("a name of the plan is well formed"),
             environment: Environment::Production,
             region: self.planes.node.region().clone(),
             host: None,
@@ -154,7 +166,10 @@ impl Seed<'_> {
                 .await
                 .map_err(refused("cannot list the demo's operators"))?;
             self.account(platform.id, person).await?;
-            if members.iter().any(|member| member.operator.email == person.email) {
+            if members
+                .iter()
+                .any(|member| member.operator.email == person.email)
+            {
                 continue;
             }
             let subject = self.vault.person(person.email)?.id;
@@ -202,12 +217,20 @@ impl Seed<'_> {
             .await
             .map_err(refused("cannot list the demo's applications"))?;
         let known = self.vault.client(name);
-        for record in found.items.iter().filter(|record| record.application.name == name) {
+        for record in found
+            .items
+            .iter()
+            .filter(|record| record.application.name == name)
+        {
             let id = record.application.id;
             if known.as_ref().is_some_and(|client| client.id == id) {
                 return Ok(id);
             }
-            let at = ApplicationAt { tenant, id, expected: None };
+            let at = ApplicationAt {
+                tenant,
+                id,
+                expected: None,
+            };
             plane
                 .delete_application(&self.caller, at, Mode::Commit)
                 .await
@@ -218,9 +241,9 @@ impl Seed<'_> {
             .await
             .map_err(refused("cannot make a demo application"))?;
         let id = created.record.application.id;
-        let secret = created
-            .secret
-            .ok_or_else(|| Failure::new("cannot make a demo application", "it came without a secret"))?;
+        let secret = created.secret.ok_or_else(|| {
+            Failure::new("cannot make a demo application", "it came without a secret")
+        })?;
         self.vault.keep_client(name, id, &secret)?;
         Ok(id)
     }
@@ -229,10 +252,19 @@ impl Seed<'_> {
         let plane = &self.planes.control_plane;
         let new = plan::orders_api();
         let found = plane
-            .list_apis(&self.caller, tenant, Some(plan::AUDIENCE), &PageRequest::default())
+            .list_apis(
+                &self.caller,
+                tenant,
+                Some(plan::AUDIENCE),
+                &PageRequest::default(),
+            )
             .await
             .map_err(refused("cannot list the demo's APIs"))?;
-        if let Some(known) = found.items.into_iter().find(|api| api.api.audience == new.audience) {
+        if let Some(known) = found
+            .items
+            .into_iter()
+            .find(|api| api.api.audience == new.audience)
+        {
             return Ok(known);
         }
         plane
@@ -262,7 +294,12 @@ impl Seed<'_> {
         let new = NewClientGrant {
             application,
             api: api.api.id,
-            scopes: api.api.scopes.iter().map(|scope| scope.scope.clone()).collect(),
+            scopes: api
+                .api
+                .scopes
+                .iter()
+                .map(|scope| scope.scope.clone())
+                .collect(),
         };
         plane
             .create_client_grant(&self.caller, tenant, new, Mode::Commit)

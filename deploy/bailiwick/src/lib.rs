@@ -39,7 +39,8 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
             up::run(&config, up.demo).await
         }
         Command::Token(token) => {
-            let config: Config = read(token.settings.config.as_deref(), provide(token.overrides()))?;
+            let config: Config =
+                read(token.settings.config.as_deref(), provide(token.overrides()))?;
             let minted = token::mint(&config, &token).await?;
             say(minted.expose())
         }

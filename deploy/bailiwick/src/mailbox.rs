@@ -125,7 +125,11 @@ impl Letter {
 fn parts(line: &str) -> Vec<Part> {
     let mut parts = Vec::new();
     let mut rest = line;
-    while let Some(start) = ["http://", "https://"].iter().filter_map(|scheme| rest.find(scheme)).min() {
+    while let Some(start) = ["http://", "https://"]
+        .iter()
+        .filter_map(|scheme| rest.find(scheme))
+        .min()
+    {
         let (text, from) = rest.split_at(start);
         let end = from
             .find(|c: char| c.is_whitespace() || "<>\"'()".contains(c))
@@ -190,7 +194,10 @@ mod tests {
         let (status, html) = get("127.0.0.1:5", "127.0.0.1:7000").await;
         assert_eq!(status, 200);
         assert!(html.contains("Come in") && html.contains("ann@acme.example"));
-        assert!(html.contains(r#"href="http://127.0.0.1:7100/t/platform/invite?token=x""#), "{html}");
+        assert!(
+            html.contains(r#"href="http://127.0.0.1:7100/t/platform/invite?token=x""#),
+            "{html}"
+        );
         assert!(!html.contains("<b>") && !html.contains("<script"), "{html}");
     }
 

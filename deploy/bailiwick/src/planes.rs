@@ -90,10 +90,12 @@ pub async fn open_control_plane(
     .await
     .map_err(Failure::because("cannot open the control plane"))?;
     let probed = control_plane.clone();
-    means.health.probe("control_database", PROBE_LIMIT, move || {
-        let probed = probed.clone();
-        async move { probed.database_ready().await }
-    });
+    means
+        .health
+        .probe("control_database", PROBE_LIMIT, move || {
+            let probed = probed.clone();
+            async move { probed.database_ready().await }
+        });
     Ok(control_plane)
 }
 

@@ -55,16 +55,30 @@ impl Sockets {
     /// Certificate or key cannot be used, or the workers cannot start.
     pub fn serve(self, made: Made<'_>) -> Result<[Server; 2], Failure> {
         let surface = |https| -> Result<Surface, Failure> {
-            let Means { telemetry, clock, entropy, health, .. } = made.means.clone();
+            let Means {
+                telemetry,
+                clock,
+                entropy,
+                health,
+                ..
+            } = made.means.clone();
             Ok(Surface {
                 observe: Observe::new(telemetry.http_metrics(), clock, entropy),
                 health,
                 telemetry,
-                tls: made.config.tls.as_ref().map(|tls| tls.server_config()).transpose()?,
+                tls: made
+                    .config
+                    .tls
+                    .as_ref()
+                    .map(|tls| tls.server_config())
+                    .transpose()?,
                 https,
             })
         };
-        let Planes { control_plane, node } = made.planes.clone();
+        let Planes {
+            control_plane,
+            node,
+        } = made.planes.clone();
         let (console, public_url) = (made.console, made.addresses.console.clone());
         let mailbox = made.mailbox.map(mailbox::routes);
         let operators = move |routes: &mut actix_web::web::ServiceConfig| {

@@ -65,13 +65,22 @@ pub async fn mint(config: &Config, asked: &Token) -> Result<Secret, Failure> {
     let parts = NodeParts::aside(config, &means, trust, auth.clone())?;
     let node = open_node(config, &dir, &means, parts).await?;
     let platform = node.tenant_by_slug(PLATFORM_SLUG).ok_or_else(|| {
-        Failure::new("cannot make a token", "no node here has served the platform tenant yet")
+        Failure::new(
+            "cannot make a token",
+            "no node here has served the platform tenant yet",
+        )
     })?;
     // The base URL of the running installation, which flags of `up` may have moved.
     let base = base_of(platform.issuer()).unwrap_or(auth);
     let control_plane = open_control_plane(config, &dir, &means, base).await?;
     let subject = stand_in(&control_plane, asked).await?;
-    sign(&node, platform.keys(), subject, platform.issuer(), asked.ttl)
+    sign(
+        &node,
+        platform.keys(),
+        subject,
+        platform.issuer(),
+        asked.ttl,
+    )
 }
 
 fn sign(

@@ -34,8 +34,11 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// One line: what could not be started, and why.
 pub async fn run(config: &Config, demo: bool) -> Result<(), Failure> {
     let dir = DataDir::lock(&config.data_dir)?;
-    let telemetry = config.log.telemetry("bailiwick", config.otlp_endpoint.as_deref());
-    let telemetry = Telemetry::start(&telemetry).map_err(Failure::because("cannot start telemetry"))?;
+    let telemetry = config
+        .log
+        .telemetry("bailiwick", config.otlp_endpoint.as_deref());
+    let telemetry =
+        Telemetry::start(&telemetry).map_err(Failure::because("cannot start telemetry"))?;
     let shutdown = Shutdown::on_signals().map_err(Failure::because("cannot hear signals"))?;
     let starting = Starting {
         config,
@@ -73,14 +76,21 @@ impl Starting<'_> {
             // Whoever stops a start that waits for a database wants it to end, not to succeed.
             () = shutdown.requested() => return Ok(()),
         };
-        let Opened { planes, addresses, clients, servers, mailbox } = opened;
+        let Opened {
+            planes,
+            addresses,
+            clients,
+            servers,
+            mailbox,
+        } = opened;
         let handles = servers.iter().map(Server::handle).collect();
         stop_on(shutdown.clone(), handles).map_err(Failure::because("cannot hear signals"))?;
         tokio::spawn(planes.clone().keep_linked(shutdown.clone()));
         let mut serving = tokio::spawn(futures::future::try_join_all(servers));
 
         let become_ready = async {
-            self.become_ready(&planes, &addresses, &clients, mailbox).await?;
+            self.become_ready(&planes, &addresses, &clients, mailbox)
+                .await?;
             ready.ready();
             Ok(())
         };
@@ -109,7 +119,9 @@ impl Starting<'_> {
     }
 
     async fn open(&self) -> Result<Opened, Failure> {
-        let Self { config, dir, means, .. } = self;
+        let Self {
+            config, dir, means, ..
+        } = self;
         let sockets = Sockets::bind(config)?;
         let addresses = sockets.addresses(config)?;
         let Post { mailer, mailbox } = choose::post(&config.mail, &means.clock)?;
@@ -125,12 +137,24 @@ impl Starting<'_> {
         let parts = NodeParts {
             state,
             trust,
-            post: Post { mailer, mailbox: None },
+            post: Post {
+                mailer,
+                mailbox: None,
+            },
             auth_base_url: addresses.auth.clone(),
         };
         let node = open_node(config, dir, means, parts).await?;
-        let planes = Planes { control_plane, node };
-        let console = console(config, &addresses, &planes, clients.clone(), mailbox.is_some())?;
+        let planes = Planes {
+            control_plane,
+            node,
+        };
+        let console = console(
+            config,
+            &addresses,
+            &planes,
+            clients.clone(),
+            mailbox.is_some(),
+        )?;
         let has_mailbox = mailbox.is_some();
         let servers = sockets.serve(Made {
             config,
@@ -140,7 +164,13 @@ impl Starting<'_> {
             console,
             mailbox,
         })?;
-        Ok(Opened { planes, addresses, clients, servers, mailbox: has_mailbox })
+        Ok(Opened {
+            planes,
+            addresses,
+            clients,
+            servers,
+            mailbox: has_mailbox,
+        })
     }
 
     /// Waits for the node, seeds the demo if asked, and tells the person where to go.
@@ -154,7 +184,10 @@ impl Starting<'_> {
         self.await_platform(planes, clients).await?;
         let demo = if self.demo {
             let seeded = demo::seed(planes, &self.means, self.dir, &addresses.console).await?;
-            Some(DemoPlace { issuer: seeded.issuer, credentials: seeded.file })
+            Some(DemoPlace {
+                issuer: seeded.issuer,
+                credentials: seeded.file,
+            })
         } else {
             None
         };
@@ -178,14 +211,22 @@ impl Starting<'_> {
     }
 
     /// The node serves the platform's current release: operators can sign in.
-    async fn await_platform(&self, planes: &Planes, clients: &PlatformClients) -> Result<(), Failure> {
+    async fn await_platform(
+        &self,
+        planes: &Planes,
+        clients: &PlatformClients,
+    ) -> Result<(), Failure> {
         let caller = planes.control_plane.system_caller();
         let tenant = planes
             .control_plane
             .get_tenant(&caller, clients.tenant)
             .await
             .map_err(refused("cannot read the platform tenant"))?;
-        let wait = || planes.control_plane.wait_applied(tenant.id, tenant.release_version, PATIENCE);
+        let wait = || {
+            planes
+                .control_plane
+                .wait_applied(tenant.id, tenant.release_version, PATIENCE)
+        };
         while let Err(refusal) = wait().await {
             let report = self.means.health.report().await;
             let reasons: Vec<String> = report

@@ -1,5 +1,6 @@
-//! Why the person may look at something and not change it, told before they try.
+//! Why the person may look at something and not change it: told before they try, and if they try.
 
+use actix_web::HttpResponse;
 use contract::permission::Permission;
 use control_plane::Denial;
 use leptos::prelude::*;
@@ -15,6 +16,18 @@ pub(super) async fn why_not(
         return Ok(None);
     }
     denial::explain(visit, permission).await.map(Some)
+}
+
+/// The page again with a form that has problems, for whoever may send it. Anyone else learns first that
+/// they may not: their values would have been refused by the method, had they been right.
+pub(super) async fn again<V: IntoView>(
+    visit: &Visit,
+    permission: Permission,
+    title: &str,
+    view: impl FnOnce() -> V,
+) -> Result<HttpResponse, Fault> {
+    visit.require(Some(permission)).await?;
+    Ok(visit.refused(title, view))
 }
 
 /// The notice at the top of a page that can only be read: the duty, who is accountable and what would be

@@ -17,7 +17,7 @@ use control_plane::{
 };
 use leptos::prelude::*;
 
-use super::denied::{notice, why_not};
+use super::denied::{again, notice, why_not};
 use crate::{fault::Fault, flash::Flash, form::Form, kit::*, visit::Visit};
 
 const TITLE: &str = "Admin roles";
@@ -66,7 +66,7 @@ pub(super) async fn invite(visit: Visit, mut form: Form) -> Result<HttpResponse,
         }
     }
     let people = People::load(&visit).await?;
-    Ok(visit.refused(TITLE, || page(&visit, &people, &form)))
+    again(&visit, Permission::RolesManage, TITLE, || page(&visit, &people, &form)).await
 }
 
 /// `POST roles/resend` with `operator`.

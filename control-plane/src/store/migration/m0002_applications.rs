@@ -1,4 +1,4 @@
-//! Step 2: applications, APIs, client grants, console sessions and answers kept for repeated requests.
+//! Step 2: applications, APIs, client grants and what the console keeps.
 //!
 //! What travels in a release is one JSON document per row, because it is written and read as a whole; the
 //! columns beside it are those that are searched or must be unique. Secrets are only ever hashes.
@@ -6,7 +6,7 @@
 use sea_orm_migration::{
     prelude::*,
     schema::{
-        big_integer, blob, blob_null, text, timestamp_with_time_zone, timestamp_with_time_zone_null,
+        big_integer, blob_null, text, timestamp_with_time_zone, timestamp_with_time_zone_null,
     },
 };
 
@@ -191,17 +191,6 @@ fn console_tables() -> Vec<TableCreateStatement> {
                 text("nonce"),
                 text("pkce_verifier"),
                 text("return_to"),
-                timestamp_with_time_zone("expires_at"),
-            ],
-        ),
-        table(
-            "idempotent_answers",
-            &["operator_id", "key"],
-            vec![
-                text("operator_id"),
-                text("key"),
-                text("request_sha256"),
-                blob("answer"),
                 timestamp_with_time_zone("expires_at"),
             ],
         ),

@@ -61,7 +61,10 @@ fn is_bound(ask: &Ask<'_>, granted: &CodeGrant) -> bool {
 
 /// A refresh token, if the person agreed to access while they are away (OpenID Connect Core 1.0 §11).
 async fn refresh_token(ask: &Ask<'_>, granted: &CodeGrant) -> Result<Option<String>, ApiError> {
-    let may_refresh = ask.application().grant_types.contains(&GrantType::RefreshToken);
+    let may_refresh = ask
+        .application()
+        .grant_types
+        .contains(&GrantType::RefreshToken);
     if !(may_refresh && claims::has(&granted.scopes, "offline_access")) {
         return Ok(None);
     }

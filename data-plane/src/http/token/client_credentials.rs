@@ -20,6 +20,8 @@ pub(super) fn issue(ask: &Ask<'_>) -> Result<Issuance, ApiError> {
         }
         _ => {}
     }
-    let target = ask.client.machine_target(ask.params.get("scope"), &resources)?;
+    let target = ask
+        .client
+        .machine_target(ask.params.get("scope"), &resources)?;
     Ok(ask.issue(&target, None)?)
 }

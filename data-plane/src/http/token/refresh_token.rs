@@ -21,7 +21,10 @@ pub(super) async fn rotate(ask: &Ask<'_>) -> Result<Issuance, ApiError> {
     let token = ask.required("refresh_token")?;
     let (tenant, grants) = (ask.tenant.id(), ask.tenant.node().grants());
     let application = ask.application().id;
-    let granted = grants.peek_refresh(tenant, token, application).await.map_err(refused)?;
+    let granted = grants
+        .peek_refresh(tenant, token, application)
+        .await
+        .map_err(refused)?;
     let wanted = narrow(&granted.scopes, ask.params.get("scope"))?;
     let target = Target {
         scopes: ask.client.still_granted(&wanted, granted.resource.as_ref()),

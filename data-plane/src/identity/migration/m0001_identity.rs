@@ -43,16 +43,45 @@ impl MigrationTrait for Step {
 }
 
 const INDEXES: &[(&str, &str, &[&str], bool)] = &[
-    ("users_email", "users", &["tenant", "email_normalized"], true),
+    (
+        "users_email",
+        "users",
+        &["tenant", "email_normalized"],
+        true,
+    ),
     ("signing_keys_kid", "signing_keys", &["tenant", "kid"], true),
-    ("invitations_token", "invitations", &["tenant", "token_hash"], true),
-    ("refresh_families_user", "refresh_families", &["tenant", "user_id", "application"], false),
-    ("refresh_tokens_grant", "refresh_tokens", &["tenant", "grant_id"], false),
-    ("auth_events_user", "auth_events", &["tenant", "user_id", "id"], false),
+    (
+        "invitations_token",
+        "invitations",
+        &["tenant", "token_hash"],
+        true,
+    ),
+    (
+        "refresh_families_user",
+        "refresh_families",
+        &["tenant", "user_id", "application"],
+        false,
+    ),
+    (
+        "refresh_tokens_grant",
+        "refresh_tokens",
+        &["tenant", "grant_id"],
+        false,
+    ),
+    (
+        "auth_events_user",
+        "auth_events",
+        &["tenant", "user_id", "id"],
+        false,
+    ),
 ];
 
 /// A table whose primary key is its tenant and `key`.
-fn table(name: &'static str, key: &[&'static str], columns: Vec<ColumnDef>) -> TableCreateStatement {
+fn table(
+    name: &'static str,
+    key: &[&'static str],
+    columns: Vec<ColumnDef>,
+) -> TableCreateStatement {
     let mut primary = Index::create();
     primary.col("tenant");
     let mut table = Table::create();
@@ -73,71 +102,107 @@ fn tables() -> Vec<TableCreateStatement> {
 
 fn people() -> Vec<TableCreateStatement> {
     vec![
-        table("users", &["id"], vec![
-            string("email"),
-            string("email_normalized"),
-            boolean("email_verified"),
-            string_null("name"),
-            string("status"),
-            big_integer("created_at"),
-            big_integer("updated_at"),
-        ]),
-        table("passwords", &["user_id"], vec![text("phc"), big_integer("changed_at")]),
-        table("consents", &["user_id", "application"], vec![
-            text("scopes"),
-            integer("version"),
-            big_integer("granted_at"),
-        ]),
-        table("invitations", &["user_id"], vec![
-            string("token_hash"),
-            string("email"),
-            string("name"),
-            string("inviter"),
-            boolean("mailed"),
-            big_integer("expires_at"),
-            big_integer("created_at"),
-        ]),
-        table("auth_events", &["id"], vec![
-            string("kind"),
-            string_null("user_id"),
-            string_null("application"),
-            big_integer("at"),
-        ]),
+        table(
+            "users",
+            &["id"],
+            vec![
+                string("email"),
+                string("email_normalized"),
+                boolean("email_verified"),
+                string_null("name"),
+                string("status"),
+                big_integer("created_at"),
+                big_integer("updated_at"),
+            ],
+        ),
+        table(
+            "passwords",
+            &["user_id"],
+            vec![text("phc"), big_integer("changed_at")],
+        ),
+        table(
+            "consents",
+            &["user_id", "application"],
+            vec![
+                text("scopes"),
+                integer("version"),
+                big_integer("granted_at"),
+            ],
+        ),
+        table(
+            "invitations",
+            &["user_id"],
+            vec![
+                string("token_hash"),
+                string("email"),
+                string("name"),
+                string("inviter"),
+                boolean("mailed"),
+                big_integer("expires_at"),
+                big_integer("created_at"),
+            ],
+        ),
+        table(
+            "auth_events",
+            &["id"],
+            vec![
+                string("kind"),
+                string_null("user_id"),
+                string_null("application"),
+                big_integer("at"),
+            ],
+        ),
     ]
 }
 
 fn tokens() -> Vec<TableCreateStatement> {
     vec![
-        table("refresh_families", &["grant_id"], vec![
-            string("application"),
-            string("user_id"),
-            text("detail"),
-            big_integer("created_at"),
-            big_integer("used_at"),
-            big_integer("expires_at"),
-            big_integer_null("revoked_at"),
-        ]),
-        table("refresh_tokens", &["token_hash"], vec![
-            string("grant_id"),
-            big_integer("created_at"),
-            big_integer_null("spent_at"),
-            binary_null("successor"),
-        ]),
+        table(
+            "refresh_families",
+            &["grant_id"],
+            vec![
+                string("application"),
+                string("user_id"),
+                text("detail"),
+                big_integer("created_at"),
+                big_integer("used_at"),
+                big_integer("expires_at"),
+                big_integer_null("revoked_at"),
+            ],
+        ),
+        table(
+            "refresh_tokens",
+            &["token_hash"],
+            vec![
+                string("grant_id"),
+                big_integer("created_at"),
+                big_integer_null("spent_at"),
+                binary_null("successor"),
+            ],
+        ),
     ]
 }
 
 fn secrets() -> Vec<TableCreateStatement> {
     vec![
-        table("tenant_secrets", &[], vec![
-            binary("data_key"),
-            binary("pepper"),
-            big_integer("created_at"),
-        ]),
-        table("signing_keys", &["algorithm", "generation"], vec![
-            string("kid"),
-            binary("private"),
-            text("public_jwk"),
-            big_integer("created_at"),
-        ]),
+        table(
+            "tenant_secrets",
+            &[],
+            vec![
+                binary("data_key"),
+                binary("pepper"),
+                big_integer("created_at"),
+            ],
+        ),
+        table(
+            "signing_keys",
+            &["algorithm", "generation"],
+            vec![
+                string("kid"),
+                binary("private"),
+                text("public_jwk"),
+                big_integer("created_at"),
+            ],
+        ),
     ]
 }

@@ -47,11 +47,31 @@ pub struct Person {
 
 /// The vendor's people, then the customer's.
 pub const OPERATORS: &[Person] = &[
-    operator("mara@vendor.example", "Mara Lind", Role::PlatformOwner, PLATFORM_SLUG),
-    operator("jonas@vendor.example", "Jonas Weber", Role::PlatformOperator, PLATFORM_SLUG),
+    operator(
+        "mara@vendor.example",
+        "Mara Lind",
+        Role::PlatformOwner,
+        PLATFORM_SLUG,
+    ),
+    operator(
+        "jonas@vendor.example",
+        "Jonas Weber",
+        Role::PlatformOperator,
+        PLATFORM_SLUG,
+    ),
     operator("ada@acme.example", "Ada Okafor", Role::TenantOwner, TENANT),
-    operator("ravi@acme.example", "Ravi Menon", Role::ApplicationDeveloper, TENANT),
-    operator("lucia@acme.example", "Lucia Conti", Role::TenantAuditor, TENANT),
+    operator(
+        "ravi@acme.example",
+        "Ravi Menon",
+        Role::ApplicationDeveloper,
+        TENANT,
+    ),
+    operator(
+        "lucia@acme.example",
+        "Lucia Conti",
+        Role::TenantAuditor,
+        TENANT,
+    ),
 ];
 
 /// A customer of Acme.
@@ -68,7 +88,12 @@ const fn operator(
     role: Role,
     tenant: &'static str,
 ) -> Person {
-    Person { email, name, role: Some(role), tenant }
+    Person {
+        email,
+        name,
+        role: Some(role),
+        tenant,
+    }
 }
 
 /// The shop: people sign in, are asked for consent, and stay signed in.
@@ -93,7 +118,9 @@ pub fn warehouse() -> NewApplication {
 pub fn orders_api() -> NewApi {
     NewApi {
         name: "Orders".to_owned(),
-        audience: AUDIENCE.parse().expect("an audience of the plan is well formed"),
+        audience: AUDIENCE
+            .parse()
+            .expect("an audience of the plan is well formed"),
         scopes: SCOPES
             .iter()
             .map(|(scope, description)| ApiScope {
@@ -105,7 +132,13 @@ pub fn orders_api() -> NewApi {
 }
 
 fn both_methods() -> Option<std::collections::BTreeSet<TokenAuthMethod>> {
-    Some([TokenAuthMethod::ClientSecretBasic, TokenAuthMethod::ClientSecretPost].into())
+    Some(
+        [
+            TokenAuthMethod::ClientSecretBasic,
+            TokenAuthMethod::ClientSecretPost,
+        ]
+        .into(),
+    )
 }
 
 fn uris(texts: &[&str]) -> Vec<RedirectUri> {

@@ -136,7 +136,10 @@ impl Vault {
         let text = serde_json::to_vec(&self.kept).expect("the memory is plain JSON");
         self.file
             .write(&self.entropy, &text)
-            .map_err(Failure::because(format!("cannot write {}", self.file.path().display())))
+            .map_err(Failure::because(format!(
+                "cannot write {}",
+                self.file.path().display()
+            )))
     }
 }
 

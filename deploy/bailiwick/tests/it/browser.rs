@@ -16,7 +16,6 @@ pub struct Page {
     pub status: u16,
     pub url: Url,
     pub location: Option<Url>,
-    pub headers: header::HeaderMap,
     pub body: String,
 }
 
@@ -39,7 +38,10 @@ pub fn client() -> Client {
 
 impl Browser {
     pub fn new() -> Self {
-        Self { client: client(), cookies: BTreeMap::new() }
+        Self {
+            client: client(),
+            cookies: BTreeMap::new(),
+        }
     }
 
     pub async fn get(&mut self, url: impl AsRef<str>) -> Page {
@@ -52,7 +54,8 @@ impl Browser {
             form.fields.retain(|(known, _)| known != name);
             form.fields.push(((*name).to_owned(), (*value).to_owned()));
         }
-        self.send(Method::POST, form.action.as_str(), Some(&form.fields)).await
+        self.send(Method::POST, form.action.as_str(), Some(&form.fields))
+            .await
     }
 
     /// Goes where redirects lead while they stay at `origin`.
@@ -71,7 +74,11 @@ impl Browser {
 
     async fn send(&mut self, method: Method, url: &str, form: Option<&[(String, String)]>) -> Page {
         let url: Url = url.parse().unwrap();
-        let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let cookies: Vec<String> = self
+            .cookies
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
         let mut request = self.client.request(method, url.clone());
         if !cookies.is_empty() {
             request = request.header(header::COOKIE, cookies.join("; "));
@@ -85,11 +92,13 @@ impl Browser {
         }
         let response = request.send().await.unwrap();
         self.keep_cookies(&response);
-        let location = response.headers().get(header::LOCATION).map(|to| url.join(to.to_str().unwrap()).unwrap());
+        let location = response
+            .headers()
+            .get(header::LOCATION)
+            .map(|to| url.join(to.to_str().unwrap()).unwrap());
         Page {
             status: response.status().as_u16(),
             location,
-            headers: response.headers().clone(),
             url,
             body: response.text().await.unwrap(),
         }
@@ -127,12 +136,20 @@ impl Page {
             .unwrap_or_else(|| panic!("no form with #{id} ({}):\n{}", self.status, self.body));
         let tag = form.split('>').next().unwrap();
         let action = attribute(tag, "action").unwrap_or_default();
-        let inputs = form.split("<input").skip(1).map(|rest| rest.split('>').next().unwrap());
+        let inputs = form
+            .split("<input")
+            .skip(1)
+            .map(|rest| rest.split('>').next().unwrap());
         Form {
             action: self.url.join(&action).unwrap(),
             fields: inputs
                 .filter(|input| attribute(input, "type").as_deref() == Some("hidden"))
-                .filter_map(|input| Some((attribute(input, "name")?, attribute(input, "value").unwrap_or_default())))
+                .filter_map(|input| {
+                    Some((
+                        attribute(input, "name")?,
+                        attribute(input, "value").unwrap_or_default(),
+                    ))
+                })
                 .collect(),
         }
     }
@@ -143,7 +160,15 @@ fn attribute(tag: &str, name: &str) -> Option<String> {
     let start = tag.find(&format!(" {name}=\""))? + name.len() + 3;
     let value = tag[start..].split('"').next()?;
     let mut text = value.to_owned();
-    for (escaped, plain) in [("&#x2F;", "/"), ("&#47;", "/"), ("&#38;", "&"), ("&#43;", "+"), ("&#61;", "="), ("&quot;", "\""), ("&amp;", "&")] {
+    for (escaped, plain) in [
+        ("&#x2F;", "/"),
+        ("&#47;", "/"),
+        ("&#38;", "&"),
+        ("&#43;", "+"),
+        ("&#61;", "="),
+        ("&quot;", "\""),
+        ("&amp;", "&"),
+    ] {
         text = text.replace(escaped, plain);
     }
     Some(text)

@@ -6,7 +6,10 @@ use std::{
     net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Output, Stdio},
-    sync::{Arc, Mutex, atomic::{AtomicUsize, Ordering}},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -67,19 +70,32 @@ impl Place {
     pub fn up(&self) -> Command {
         let mut command = self.command("up");
         command
-            .args(["--console-addr", &format!("127.0.0.1:{}", self.console_port)])
+            .args([
+                "--console-addr",
+                &format!("127.0.0.1:{}", self.console_port),
+            ])
             .args(["--auth-addr", &format!("127.0.0.1:{}", self.auth_port)]);
-        command.env("BAILIWICK_LOG__FILTER", "debug").env("BAILIWICK_LOG__FORMAT", "json");
+        command
+            .env("BAILIWICK_LOG__FILTER", "debug")
+            .env("BAILIWICK_LOG__FORMAT", "json");
         command
     }
 
     /// `bailiwick-node` on the same directory, with the port of the tenant endpoints.
     pub fn node(&self) -> Command {
         let node = Path::new(env!("CARGO_BIN_EXE_bailiwick")).with_file_name("bailiwick-node");
+        // Another package's binary: cargo builds it for that package's tests, not for these.
+        assert!(
+            node.is_file(),
+            "build it first: cargo build --package bailiwick --package data-plane"
+        );
         let mut command = clean(Command::new(node));
         command.arg("--data-dir").arg(self.dir());
         command.args(["--auth-addr", &format!("127.0.0.1:{}", self.auth_port)]);
-        let node_stores = self.stores.iter().filter(|(key, _)| key.starts_with("BAILIWICK_NODE__"));
+        let node_stores = self
+            .stores
+            .iter()
+            .filter(|(key, _)| key.starts_with("BAILIWICK_NODE__"));
         command.envs(node_stores.map(|(key, value)| (key, value)));
         command.env("BAILIWICK_LOG__FILTER", "debug");
         command
@@ -114,22 +130,40 @@ impl Place {
     /// Starts `command` without waiting.
     pub fn spawn(&self, mut command: Command) -> Running {
         let start = COUNTER.fetch_add(1, Ordering::Relaxed);
-        let log = logs(self.home.path()).join(format!("bailiwick-{}-{}-{start}.log", std::process::id(), self.number));
+        let log = logs(self.home.path()).join(format!(
+            "bailiwick-{}-{}-{start}.log",
+            std::process::id(),
+            self.number
+        ));
         let child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(File::create(&log).unwrap())
             .spawn()
             .unwrap();
-        Running { child, log, banner: String::new() }
+        Running {
+            child,
+            log,
+            banner: String::new(),
+        }
     }
 
     pub fn demo(&self) -> Value {
         let text = fs::read_to_string(self.dir().join("demo.json")).unwrap();
         let demo: Value = serde_json::from_str(&text).unwrap();
         let operators = demo["operators"].as_array().unwrap();
-        let secrets = [&demo["application"]["client_secret"], &demo["machine"]["client_secret"], &demo["user"]["password"]];
-        remember(operators.iter().map(|operator| &operator["password"]).chain(secrets).filter_map(Value::as_str));
+        let secrets = [
+            &demo["application"]["client_secret"],
+            &demo["machine"]["client_secret"],
+            &demo["user"]["password"],
+        ];
+        remember(
+            operators
+                .iter()
+                .map(|operator| &operator["password"])
+                .chain(secrets)
+                .filter_map(Value::as_str),
+        );
         demo
     }
 
@@ -138,7 +172,11 @@ impl Place {
         let mut command = self.command("token");
         command.args(args);
         let output = finish(command).await;
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         let token = String::from_utf8(output.stdout).unwrap().trim().to_owned();
         remember([token.as_str()]);
         token
@@ -149,7 +187,10 @@ impl Running {
     /// Sends a signal by name.
     pub fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
-        let sent = Command::new("kill").args([&format!("-{name}"), &pid]).status().unwrap();
+        let sent = Command::new("kill")
+            .args([&format!("-{name}"), &pid])
+            .status()
+            .unwrap();
         assert!(sent.success());
     }
 
@@ -186,7 +227,10 @@ impl Running {
                 return;
             }
             if let Some(status) = self.child.try_wait().unwrap() {
-                panic!("ended with {status} before {what}; it wrote:\n{}", self.logged());
+                panic!(
+                    "ended with {status} before {what}; it wrote:\n{}",
+                    self.logged()
+                );
             }
             tokio::time::sleep(PAUSE).await;
         }
@@ -204,14 +248,19 @@ impl Drop for Running {
 
 /// Runs a command to its end, for at most half a minute.
 pub async fn finish(mut command: Command) -> Output {
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     let child = command.spawn().unwrap();
     let pid = child.id();
     let ended = tokio::task::spawn_blocking(move || child.wait_with_output().unwrap());
     match tokio::time::timeout(Duration::from_secs(30), ended).await {
         Ok(output) => output.unwrap(),
         Err(_) => {
-            let _ = Command::new("kill").args(["-KILL", &pid.to_string()]).status();
+            let _ = Command::new("kill")
+                .args(["-KILL", &pid.to_string()])
+                .status();
             panic!("the command did not end");
         }
     }
@@ -233,13 +282,18 @@ fn clean(mut command: Command) -> Command {
     command
 }
 
-#[expect(clippy::disallowed_methods, reason = "a test's edge: where its stores and logs are")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test's edge: where its stores and logs are"
+)]
 fn variables() -> std::env::Vars {
     std::env::vars()
 }
 
 fn variable(name: &str) -> Option<String> {
-    variables().find(|(key, _)| key == name).map(|(_, value)| value)
+    variables()
+        .find(|(key, _)| key == name)
+        .map(|(_, value)| value)
 }
 
 fn logs(home: &Path) -> PathBuf {
@@ -255,8 +309,15 @@ pub fn remember<'a>(secrets: impl IntoIterator<Item = &'a str>) {
     };
     fs::create_dir_all(&dir).unwrap();
     let file = Path::new(&dir).join("canaries.txt");
-    let mut file = OpenOptions::new().create(true).append(true).open(file).unwrap();
-    let lines: String = secrets.into_iter().map(|secret| format!("{secret}\n")).collect();
+    let mut file = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(file)
+        .unwrap();
+    let lines: String = secrets
+        .into_iter()
+        .map(|secret| format!("{secret}\n"))
+        .collect();
     file.write_all(lines.as_bytes()).unwrap();
 }
 
@@ -271,7 +332,10 @@ async fn stores(number: usize) -> Vec<(&'static str, String)> {
             ("BAILIWICK_NODE__IDENTITY_URL", "identity"),
         ] {
             let name = format!("up_{}_{number}_{plane}", std::process::id());
-            admin.execute_unprepared(&format!("CREATE DATABASE {name}")).await.unwrap();
+            admin
+                .execute_unprepared(&format!("CREATE DATABASE {name}"))
+                .await
+                .unwrap();
             stores.push((key, format!("{base}/{name}")));
         }
     }
@@ -283,6 +347,9 @@ async fn stores(number: usize) -> Vec<(&'static str, String)> {
 
 /// A port that was free a moment ago.
 pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
 }
-

@@ -2,24 +2,46 @@
 
 use serde_json::Value;
 
-use crate::{browser::{Browser, client}, harness::Place};
+use crate::{
+    browser::{Browser, client},
+    harness::Place,
+};
 
 #[tokio::test]
 async fn a_first_start_tells_where_to_go_and_an_ordered_stop_ends_with_zero() {
     let place = Place::new().await;
     let running = place.run(place.up()).await;
-    for expected in ["Bailiwick is ready.", &place.console, "/setup?token=", "/mailbox", "Ctrl-C"] {
-        assert!(running.banner.contains(expected), "{expected} in:\n{}", running.banner);
+    for expected in [
+        "Bailiwick is ready.", &place.console, "/setup?token=", "/mailbox", "Ctrl-C",
+    ] {
+        assert!(
+            running.banner.contains(expected),
+            "{expected} in:\n{}",
+            running.banner
+        );
     }
     assert!(!running.banner.contains("Demo tenant"));
 
     let mut browser = Browser::new();
-    let setup = running.banner.split_whitespace().find(|word| word.contains("/setup?token=")).unwrap();
+    let setup = running
+        .banner
+        .split_whitespace()
+        .find(|word| word.contains("/setup?token="))
+        .unwrap();
     let page = browser.get(setup).await;
     assert_eq!(page.status, 200, "{}", page.body);
-    assert_eq!(browser.get(format!("{}/mailbox", place.console)).await.status, 200);
+    assert_eq!(
+        browser
+            .get(format!("{}/mailbox", place.console))
+            .await
+            .status,
+        200
+    );
     let token = setup.split_once("token=").unwrap().1;
-    assert!(!running.logged().contains(token), "the setup link is for the terminal only");
+    assert!(
+        !running.logged().contains(token),
+        "the setup link is for the terminal only"
+    );
     assert_eq!(running.stop().await.code(), Some(0));
 }
 
@@ -29,13 +51,19 @@ async fn operational_endpoints_answer_on_both_addresses() {
     let _running = place.start().await;
     for origin in [&place.console, &place.auth] {
         let get = |path: &str| client().get(format!("{origin}{path}")).send();
-        assert_eq!(get("/healthz").await.unwrap().text().await.unwrap(), "alive\n");
+        assert_eq!(
+            get("/healthz").await.unwrap().text().await.unwrap(),
+            "alive\n"
+        );
         let ready = get("/readyz").await.unwrap();
         assert_eq!(ready.status(), 200);
         let report: Value = ready.json().await.unwrap();
         assert_eq!(report["status"], "ready", "{report}");
         let metrics = get("/metrics").await.unwrap().text().await.unwrap();
-        assert!(metrics.contains("http_server_request_duration"), "{metrics}");
+        assert!(
+            metrics.contains("http_server_request_duration"),
+            "{metrics}"
+        );
         let lost = get("/nowhere").await.unwrap();
         assert_eq!(lost.status(), 404);
         assert!(lost.headers().contains_key("x-request-id"));
@@ -48,7 +76,10 @@ async fn the_demo_is_the_same_at_every_start() {
     let place = Place::new().await;
     let running = place.start().await;
     assert!(running.banner.contains(&format!("{}/t/acme", place.auth)));
-    assert!(!running.banner.contains("/setup?token="), "the demo has a platform owner");
+    assert!(
+        !running.banner.contains("/setup?token="),
+        "the demo has a platform owner"
+    );
     let first = std::fs::read_to_string(place.dir().join("demo.json")).unwrap();
     check_demo(&place.demo(), &place);
     let token = place.token(&[]).await;
@@ -59,16 +90,37 @@ async fn the_demo_is_the_same_at_every_start() {
     let again = place.start().await;
     let second = std::fs::read_to_string(place.dir().join("demo.json")).unwrap();
     assert_eq!(second, first);
-    assert_eq!(release_versions(&place, &token).await, versions, "nothing was released again");
-    for secret in [&place.demo()["user"]["password"], &place.demo()["application"]["client_secret"]] {
+    assert_eq!(
+        release_versions(&place, &token).await,
+        versions,
+        "nothing was released again"
+    );
+    for secret in [
+        &place.demo()["user"]["password"],
+        &place.demo()["application"]["client_secret"],
+    ] {
         assert!(!again.banner.contains(secret.as_str().unwrap()));
     }
 }
 
 fn check_demo(demo: &Value, place: &Place) {
-    let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>().join(" ");
-    assert_eq!(keys(demo), "application console_url issuer machine operators user");
-    assert_eq!(keys(&demo["application"]), "client_id client_secret redirect_uris");
+    let keys = |value: &Value| {
+        value
+            .as_object()
+            .unwrap()
+            .keys()
+            .cloned()
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    assert_eq!(
+        keys(demo),
+        "application console_url issuer machine operators user"
+    );
+    assert_eq!(
+        keys(&demo["application"]),
+        "client_id client_secret redirect_uris"
+    );
     assert_eq!(keys(&demo["machine"]), "client_id client_secret scope");
     assert_eq!(keys(&demo["user"]), "email password");
     assert_eq!(demo["console_url"], place.console);
@@ -80,7 +132,11 @@ fn check_demo(demo: &Value, place: &Place) {
         .map(|operator| {
             assert_eq!(keys(operator), "email password role tenant");
             assert!(operator["password"].as_str().unwrap().len() >= 15);
-            format!("{} {}", operator["role"].as_str().unwrap(), operator["tenant"].as_str().unwrap())
+            format!(
+                "{} {}",
+                operator["role"].as_str().unwrap(),
+                operator["tenant"].as_str().unwrap()
+            )
         })
         .collect();
     assert_eq!(
@@ -94,7 +150,10 @@ fn check_demo(demo: &Value, place: &Place) {
         ]
     );
     use std::os::unix::fs::PermissionsExt;
-    let mode = std::fs::metadata(place.dir().join("demo.json")).unwrap().permissions().mode();
+    let mode = std::fs::metadata(place.dir().join("demo.json"))
+        .unwrap()
+        .permissions()
+        .mode();
     assert_eq!(mode & 0o777, 0o600);
 }
 
@@ -102,8 +161,21 @@ async fn release_versions(place: &Place, token: &str) -> Vec<i64> {
     let mut versions = Vec::new();
     for tenant in ["platform", "acme"] {
         let url = format!("{}/v1/tenants/{tenant}/releases", place.console);
-        let page: Value = client().get(url).bearer_auth(token).send().await.unwrap().json().await.unwrap();
-        let newest = page["items"].as_array().unwrap_or_else(|| panic!("{page}")).iter().filter_map(|release| release["version"].as_i64()).max();
+        let page: Value = client()
+            .get(url)
+            .bearer_auth(token)
+            .send()
+            .await
+            .unwrap()
+            .json()
+            .await
+            .unwrap();
+        let newest = page["items"]
+            .as_array()
+            .unwrap_or_else(|| panic!("{page}"))
+            .iter()
+            .filter_map(|release| release["version"].as_i64())
+            .max();
         versions.push(newest.unwrap());
     }
     versions
@@ -118,5 +190,8 @@ async fn a_second_process_on_the_same_directory_is_refused() {
     let output = crate::harness::finish(second).await;
     assert_eq!(output.status.code(), Some(1));
     let line = String::from_utf8(output.stderr).unwrap();
-    assert!(line.contains("another process is already running on it"), "{line}");
+    assert!(
+        line.contains("another process is already running on it"),
+        "{line}"
+    );
 }

@@ -18,6 +18,7 @@ use crate::{
     form::Form,
     kit::*,
     pages::tenant::{
+        denied::again,
         lines::{further, numbered},
         list::seen_version,
     },
@@ -44,7 +45,7 @@ pub(in crate::pages::tenant) async fn create(visit: Visit, mut form: Form) -> Re
             Err(refusal) => form.absorb(refusal, &[("audience_taken", "audience"), ("too_many_apis", "")])?,
         }
     }
-    Ok(visit.refused(NEW, || new_view(&visit, &form)))
+    again(&visit, Permission::ApisEdit, NEW, || new_view(&visit, &form)).await
 }
 
 /// `GET apis/{id}`.
@@ -67,7 +68,7 @@ pub(in crate::pages::tenant) async fn update(visit: Visit, mut form: Form) -> Re
             Err(refusal) => form.absorb(refusal, &[("scope_in_use", "scopes")])?,
         }
     }
-    Ok(visit.refused(&record.api.name, || page(&visit, &record, &form)))
+    again(&visit, Permission::ApisEdit, &record.api.name, || page(&visit, &record, &form)).await
 }
 
 /// `POST apis/{id}/delete` with the name in `confirm`.
@@ -87,7 +88,7 @@ pub(in crate::pages::tenant) async fn delete(visit: Visit, mut form: Form) -> Re
     shown.set("name", record.api.name.clone());
     let lines = record.api.scopes.iter().map(|scope| format!("{} {}\n", scope.scope, scope.description));
     shown.set("scopes", lines.collect::<String>());
-    Ok(visit.refused(&record.api.name, || page(&visit, &record, &shown)))
+    again(&visit, Permission::ApisEdit, &record.api.name, || page(&visit, &record, &shown)).await
 }
 
 async fn load(visit: &Visit) -> Result<ApiRecord, Fault> {

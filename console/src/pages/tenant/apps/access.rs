@@ -23,7 +23,7 @@ use crate::{
     form::Form,
     kit::*,
     pages::tenant::{
-        denied::{notice, why_not},
+        denied::{again, notice, why_not},
         list::seen_version,
     },
     visit::Visit,
@@ -85,7 +85,7 @@ pub(in crate::pages::tenant) async fn allow(visit: Visit, mut form: Form) -> Res
         }
     }
     let title = Tab::Access.title(&access.record);
-    Ok(visit.refused(&title, || page(&visit, &access, Some(api), &form)))
+    again(&visit, Permission::ClientGrantsEdit, &title, || page(&visit, &access, Some(api), &form)).await
 }
 
 async fn write(

@@ -13,7 +13,7 @@ use super::{
     frame::{Tab, at, frame, href, load},
     kind_name, sample,
 };
-use crate::{fault::Fault, flash::Flash, form::Form, kit::*, visit::Visit};
+use crate::{fault::Fault, flash::Flash, form::Form, kit::*, pages::tenant::denied::again, visit::Visit};
 
 /// `GET apps/{id}`.
 pub(in crate::pages::tenant) async fn show(visit: Visit) -> Result<HttpResponse, Fault> {
@@ -34,7 +34,7 @@ pub(in crate::pages::tenant) async fn update(visit: Visit, mut form: Form) -> Re
             Err(refusal) => form.absorb(refusal, &[])?,
         }
     }
-    Ok(visit.refused(&Tab::Basics.title(&record), || page(&visit, &record, &form)))
+    again(&visit, Permission::ApplicationsEdit, &Tab::Basics.title(&record), || page(&visit, &record, &form)).await
 }
 
 /// Back to a tab, saying what was saved as which version.

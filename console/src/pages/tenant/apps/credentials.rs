@@ -20,7 +20,7 @@ use crate::{
     flash::Flash,
     form::Form,
     kit::*,
-    pages::tenant::denied::{notice, why_not},
+    pages::tenant::denied::{again, notice, why_not},
     visit::Visit,
 };
 
@@ -61,7 +61,7 @@ pub(in crate::pages::tenant) async fn create(visit: Visit, mut form: Form) -> Re
             Err(refusal) => form.absorb(refusal, &[("two_secrets", "overlap_seconds")])?,
         }
     }
-    Ok(visit.refused(&Tab::Credentials.title(&record), || page(&visit, &record, &form, None)))
+    again(&visit, Permission::SecretsManage, &Tab::Credentials.title(&record), || page(&visit, &record, &form, None)).await
 }
 
 fn answer(visit: &Visit, made: &MadeSecret) -> HttpResponse {

@@ -1,7 +1,7 @@
 //! T10, Danger zone: disable, enable and delete. Deleting asks for the name, because it cannot be undone.
 
 use actix_web::HttpResponse;
-use contract::application::ApplicationStatus;
+use contract::{application::ApplicationStatus, permission::Permission};
 use control_plane::{
     Mode,
     applications::{ApplicationChange, ApplicationRecord},
@@ -9,7 +9,14 @@ use control_plane::{
 use leptos::prelude::*;
 
 use super::frame::{Tab, at, frame, href, load};
-use crate::{fault::Fault, flash::Flash, form::Form, kit::*, visit::Visit};
+use crate::{
+    fault::Fault,
+    flash::Flash,
+    form::Form,
+    kit::*,
+    pages::tenant::{denied::again, list::counted},
+    visit::Visit,
+};
 
 /// `GET apps/{id}/danger`.
 pub(in crate::pages::tenant) async fn show(visit: Visit) -> Result<HttpResponse, Fault> {
@@ -37,7 +44,7 @@ pub(in crate::pages::tenant) async fn delete(visit: Visit, mut form: Form) -> Re
     let name = &record.application.name;
     if form.text("confirm") != name {
         form.refuse("confirm", format!("Type {name} exactly as it stands here."));
-        return Ok(visit.refused(&Tab::Danger.title(&record), || page(&visit, &record, &form)));
+        return again(&visit, Permission::ApplicationsEdit, &Tab::Danger.title(&record), || page(&visit, &record, &form)).await;
     }
     let at = at(&visit, &form)?;
     visit.control_plane().delete_application(visit.caller(), at, Mode::Commit).await?;
@@ -80,7 +87,7 @@ fn use_card(visit: &Visit, record: &ApplicationRecord) -> AnyView {
 
 fn delete_card(visit: &Visit, record: &ApplicationRecord, form: &Form) -> AnyView {
     let application = &record.application;
-    let secrets = crate::pages::tenant::list::counted(record.secrets.len(), "secret", "secrets");
+    let secrets = counted(record.secrets.len(), "secret", "secrets");
     let consequence = format!(
         "Deletes {} with its {secrets} and all its API access. This cannot be undone, and its client ID is never given again.",
         application.name

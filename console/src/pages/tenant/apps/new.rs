@@ -4,7 +4,7 @@
 //! an address or a log.
 
 use actix_web::HttpResponse;
-use contract::application::ApplicationKind;
+use contract::{application::ApplicationKind, permission::Permission};
 use control_plane::{
     Mode,
     applications::{CreatedApplication, NewApplication},
@@ -12,7 +12,7 @@ use control_plane::{
 use leptos::prelude::*;
 
 use super::{fields, kind_name, sample};
-use crate::{fault::Fault, flash::Flash, form::Form, kit::*, visit::Visit};
+use crate::{fault::Fault, flash::Flash, form::Form, kit::*, pages::tenant::denied::again, visit::Visit};
 
 const STEPS: [&str; 3] = ["Kind", "Settings", "Done"];
 const TITLE: &str = "New application";
@@ -29,11 +29,11 @@ pub(in crate::pages::tenant) async fn show(visit: Visit) -> Result<HttpResponse,
 /// `POST apps/create`.
 pub(in crate::pages::tenant) async fn create(visit: Visit, mut form: Form) -> Result<HttpResponse, Fault> {
     let Some(kind) = form.read::<ApplicationKind>("kind") else {
-        return Ok(visit.refused(TITLE, || choose(&visit, &form)));
+        return again(&visit, Permission::ApplicationsEdit, TITLE, || choose(&visit, &form)).await;
     };
     let new = read(&mut form, kind);
     if !form.is_valid() {
-        return Ok(visit.refused(TITLE, || settings(&visit, &form, kind)));
+        return again(&visit, Permission::ApplicationsEdit, TITLE, || settings(&visit, &form, kind)).await;
     }
     let (control_plane, tenant) = (visit.control_plane(), visit.tenant().id);
     let made = control_plane.create_application(visit.caller(), tenant, new, Mode::Commit).await;
@@ -41,7 +41,7 @@ pub(in crate::pages::tenant) async fn create(visit: Visit, mut form: Form) -> Re
         Ok(created) => Ok(answer(&visit, created)),
         Err(refusal) => {
             form.absorb(refusal, &[("too_many_applications", "")])?;
-            Ok(visit.refused(TITLE, || settings(&visit, &form, kind)))
+            again(&visit, Permission::ApplicationsEdit, TITLE, || settings(&visit, &form, kind)).await
         }
     }
 }

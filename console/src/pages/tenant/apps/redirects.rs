@@ -13,7 +13,7 @@ use super::{
     fields,
     frame::{Tab, at, frame, href, load},
 };
-use crate::{fault::Fault, form::Form, kit::*, visit::Visit};
+use crate::{fault::Fault, form::Form, kit::*, pages::tenant::denied::again, visit::Visit};
 
 /// `GET apps/{id}/redirects`.
 pub(in crate::pages::tenant) async fn show(visit: Visit) -> Result<HttpResponse, Fault> {
@@ -39,7 +39,7 @@ pub(in crate::pages::tenant) async fn update(visit: Visit, mut form: Form) -> Re
             Err(refusal) => form.absorb(refusal, &[])?,
         }
     }
-    Ok(visit.refused(&Tab::Redirects.title(&record), || page(&visit, &record, &form)))
+    again(&visit, Permission::ApplicationsEdit, &Tab::Redirects.title(&record), || page(&visit, &record, &form)).await
 }
 
 fn page(visit: &Visit, record: &ApplicationRecord, form: &Form) -> AnyView {

@@ -13,11 +13,19 @@ use control_plane::{At, Mode, policies::PolicyState};
 use leptos::prelude::*;
 
 use super::{document, title, way};
-use crate::{fault::Fault, flash::Flash, form::Form, kit::*, pages::tenant::list::seen_version, visit::Visit};
+use crate::{
+    fault::Fault,
+    flash::Flash,
+    form::Form,
+    kit::*,
+    pages::tenant::{denied::again, list::seen_version},
+    visit::Visit,
+};
 
 /// `GET policies/{kind}/draft`.
 pub(in crate::pages::tenant) async fn show(visit: Visit) -> Result<HttpResponse, Fault> {
     let (kind, state) = load(&visit).await?;
+    visit.require(Some(Permission::PolicyDraft(kind))).await?;
     let shown = state.draft.as_ref().map_or(&state.published.document, |draft| &draft.document);
     let form = document::filled(shown);
     Ok(visit.page(&format!("Draft of the {}", title(kind)), || page(&visit, &state, &form)))
@@ -40,7 +48,7 @@ pub(in crate::pages::tenant) async fn save(visit: Visit, mut form: Form) -> Resu
             Err(refusal) => form.absorb(refusal, &[])?,
         }
     }
-    Ok(visit.refused(&format!("Draft of the {}", title(kind)), || page(&visit, &state, &form)))
+    again(&visit, Permission::PolicyDraft(kind), &format!("Draft of the {}", title(kind)), || page(&visit, &state, &form)).await
 }
 
 /// `POST policies/{kind}/discard`.
@@ -52,10 +60,8 @@ pub(in crate::pages::tenant) async fn discard(visit: Visit, form: Form) -> Resul
     Ok(visit.done(&Flash::done(text), &visit.href(&format!("policies/{kind}"))))
 }
 
-/// The policy, for someone who may draft it; anyone else learns why not.
 async fn load(visit: &Visit) -> Result<(PolicyKind, PolicyState), Fault> {
     let kind: PolicyKind = visit.param("kind")?;
-    visit.require(Some(Permission::PolicyDraft(kind))).await?;
     let state = visit.control_plane().get_policy(visit.caller(), visit.tenant().id, kind).await?;
     Ok((kind, state))
 }

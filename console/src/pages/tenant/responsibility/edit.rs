@@ -2,7 +2,7 @@
 //! takes power at once.
 
 use actix_web::HttpResponse;
-use contract::{duty::DutyKey, responsibility::Responsibility, role::Party};
+use contract::{duty::DutyKey, permission::Permission, responsibility::Responsibility, role::Party};
 use control_plane::{
     At, Denial, Mode,
     refusal::Why,
@@ -17,6 +17,7 @@ use crate::{
     form::Form,
     kit::*,
     pages::tenant::{
+        denied::again,
         list::seen_version,
         party::{acting, party, title},
     },
@@ -37,7 +38,7 @@ pub(in crate::pages::tenant) async fn review(visit: Visit, mut form: Form) -> Re
     if let Some(wanted) = attempt(&visit, &row, &mut form, Mode::DryRun).await? {
         return Ok(visit.page(&heading(&row), || review_view(&visit, &row, &wanted)));
     }
-    Ok(visit.refused(&heading(&row), || page(&visit, &row, &form)))
+    again(&visit, Permission::ResponsibilitiesEdit, &heading(&row), || page(&visit, &row, &form)).await
 }
 
 /// `POST responsibility/{duty}/save`.
@@ -50,7 +51,7 @@ pub(in crate::pages::tenant) async fn save(visit: Visit, mut form: Form) -> Resu
         let flash = Flash::done(text).with_link("Audit event", log);
         return Ok(visit.done(&flash, &visit.href(&format!("responsibility#{duty}"))));
     }
-    Ok(visit.refused(&heading(&row), || page(&visit, &row, &form)))
+    again(&visit, Permission::ResponsibilitiesEdit, &heading(&row), || page(&visit, &row, &form)).await
 }
 
 async fn load(visit: &Visit) -> Result<MatrixRow, Fault> {
@@ -151,7 +152,7 @@ fn locked(visit: &Visit, row: &MatrixRow) -> AnyView {
     let why = match lock(visit, responsibility.duty.duty()) {
         Some(why) => why.to_owned(),
         None => {
-            let permission = contract::permission::Permission::ResponsibilitiesEdit;
+            let permission = Permission::ResponsibilitiesEdit;
             let accountable = responsibility.accountable;
             let why = Why::NotAccountable { duty: responsibility.duty, accountable };
             let denial = Denial { permission, why };

@@ -176,7 +176,8 @@ async fn a_vendor_reads_and_another_tenants_people_find_nothing() {
     let page = world.get(&vendor, &format!("apps/{id}")).await;
     page.is(200).shows(&["client secret basic", "grant-bar"]).hides(&["save-bar", "Danger zone"]);
     world.get(&vendor, &format!("apps/{id}/danger")).await.is(403);
-    world.post(&vendor, &format!("apps/{id}/update"), &[("version", "1"), ("name", "Mine")]).await.is(403);
+    world.post(&vendor, &format!("apps/{id}/update"), &[("version", "1"), ("name", "Mine"), ("signing_algorithm", "ES256"), ("auth_methods", "client_secret_post")]).await.is(403);
+    world.post(&vendor, &format!("apps/{id}/redirects"), &[("version", "1"), ("redirect_uris", "nonsense")]).await.is(403);
     let page = world.get(&vendor, &format!("apps/{id}/credentials")).await;
     page.is(200).shows(&["You can look at this, but not change it", "Application secrets"]).hides(&["Make secret"]);
     let other = world.other_tenant().await;

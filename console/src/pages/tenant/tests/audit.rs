@@ -45,7 +45,7 @@ async fn the_log_is_for_those_who_may_read_it() {
     let world = World::new().await;
     let support = world.person("Sue", Role::UserSupport).await;
     world.get(&support, "audit").await.is(403).shows(&["tenant.audit.view"]);
-    world.get(&support, "home").await.is(200).hides(&["/t/acme/production/audit"]).shows(&["You can&#x27;t see the audit log here"]);
+    world.get(&support, "home").await.is(200).hides(&["/t/acme/production/audit"]).shows(&["You can't see the audit log here"]);
 }
 
 #[actix_web::test]

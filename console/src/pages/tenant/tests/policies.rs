@@ -34,7 +34,7 @@ async fn a_draft_is_reviewed_in_words_and_published() {
         "<del>15 characters</del>",
         "<ins>20 characters</ins>",
         "Publish as version 2",
-        "+   &quot;min_length&quot;: 20",
+        "+   \"min_length\": 20",
         "Nothing is in force yet",
     ]);
     world.get(&owner, "policies").await.shows(&["Draft waits"]);
@@ -54,12 +54,13 @@ async fn the_vendor_reads_the_policy_and_the_duty_that_keeps_them_out() {
     let vendor = world.person("Vic", Role::PlatformOwner).await;
     let page = world.get(&vendor, "policies/password").await;
     page.is(200)
-        .shows(&["15 characters", "You can look at this, but not change it", "Sign-in policy", "the customer is accountable", "responsibility#policy.sign_in"])
+        .shows(&["15 characters", "You can look at this, but not change it", "Sign-in policy", "The customer is accountable for the duty", "responsibility#policy.sign_in"])
         .hides(&["policies/password/draft", "Change this policy"]);
     let refused = world.get(&vendor, "policies/password/draft").await;
     refused.is(403).shows(&["tenant.policies.password.draft", "policy.sign_in", "What would be needed"]);
     let save = [("version", "0"), ("base", "1"), ("min_length", "20")];
-    world.post(&vendor, "policies/password/save", &save).await.is(403);
+    world.post(&vendor, "policies/password/save", &save).await.is(403).shows(&["policy.sign_in"]);
+    world.post(&vendor, "policies/password/save", &[("version", "0"), ("base", "1"), ("min_length", "x")]).await.is(403);
     world.get(&vendor, "policies/password/review").await.is(200).shows(&["There is no draft"]);
 }
 

@@ -52,7 +52,7 @@ async fn only_the_accountable_party_changes_a_row() {
     let world = World::new().await;
     let vendor = world.person("Vic", Role::PlatformOwner).await;
     let page = world.get(&vendor, "responsibility/policy.sign_in").await;
-    page.is(200).shows(&["You can&#x27;t change this row", "customer"]).hides(&["Review the change"]);
+    page.is(200).shows(&["You can't change this row", "customer"]).hides(&["Review the change"]);
     let take = [("version", "1"), ("accountable", "vendor"), ("actors", "vendor")];
     world.post(&vendor, "responsibility/policy.sign_in/save", &take).await.is(403);
 }

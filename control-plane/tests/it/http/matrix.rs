@@ -1,0 +1,273 @@
+//! Role × route (R-ADM-01): every operation that exists, called by every role there is.
+//!
+//! The operations come from the served document and the expectation from roles and default matrix alone, so
+//! a new route is tested the moment it exists and a route that asks for the wrong permission fails.
+
+use std::collections::BTreeMap;
+
+use contract::{
+    duty::DutyKey,
+    ids::TypedId,
+    permission::Permission,
+    policies::{PasswordPolicy, Policy},
+    responsibility::Responsibility,
+    role::{Party, Role},
+};
+use control_plane::{
+    At, Mode, Scope, apis::NewApi, applications::NewApplication, client_grants::NewClientGrant,
+};
+use reqwest::Method;
+use serde_json::Value;
+
+use super::{Api, documents::operations};
+
+/// Ids in the documents' examples, and what stands in their place here.
+struct Stage {
+    names: BTreeMap<String, String>,
+    examples: Vec<(&'static str, String)>,
+}
+
+impl Stage {
+    fn path(&self, path: &str) -> String {
+        self.names.iter().fold(path.to_owned(), |path, (name, id)| {
+            path.replace(&format!("{{{name}}}"), id)
+        })
+    }
+
+    fn body(&self, example: &Value) -> String {
+        self.examples
+            .iter()
+            .fold(example.to_string(), |body, (example, id)| {
+                body.replace(example, id)
+            })
+    }
+}
+
+#[tokio::test]
+async fn without_a_token_nothing_answers() {
+    let api = Api::serve().await;
+    let stage = set(&api).await;
+    for (method, path, _) in operations(&api).await {
+        let answer = api
+            .anonymous(method.clone(), &stage.path(&path))
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(answer.status(), 401, "{method} {path}");
+    }
+}
+
+#[tokio::test]
+async fn every_role_gets_exactly_its_routes() {
+    let api = Api::serve().await;
+    let stage = set(&api).await;
+    let system = api.world.cp.system_caller();
+    let acme = stage.names["tenant"].parse().unwrap();
+    let acme = api.world.cp.get_tenant(&system, acme).await.unwrap();
+    let operations = operations(&api).await;
+    let mut table: BTreeMap<String, String> = BTreeMap::new();
+    for role in Role::ALL {
+        let caller = match role.party() {
+            Party::Vendor => api.world.staff(role).await,
+            Party::Customer => api.world.member(&acme, role).await,
+        };
+        let token = api.token(&caller);
+        for (method, path, operation) in &operations {
+            let wanted = may(role, operation);
+            let status = call(&api, &stage, &token, (method, path, operation)).await;
+            let done = (200..300).contains(&status);
+            assert!(
+                done == wanted && (done || status == 403),
+                "{role}: {method} {path} gave {status}"
+            );
+            let row = format!("{method} {path}");
+            let cell = if done { "yes" } else { "-" };
+            *table.entry(row).or_default() += &format!(" {cell:^11}");
+        }
+    }
+    insta::assert_snapshot!(drawn(&table));
+}
+
+#[tokio::test]
+async fn the_owner_of_another_tenant_gets_nothing_of_this_one() {
+    let api = Api::serve().await;
+    let stage = set(&api).await;
+    let globex = api.world.tenant("globex-2").await;
+    let token = api.token(&api.world.member(&globex, Role::TenantOwner).await);
+    for (method, path, operation) in operations(&api).await {
+        if !path.starts_with("/v1/tenants/{tenant}") {
+            continue;
+        }
+        let status = call(&api, &stage, &token, (&method, &path, &operation)).await;
+        let platform = operation["x-bailiwick-permission"]
+            .as_str()
+            .unwrap()
+            .starts_with("platform.");
+        assert_eq!(status, if platform { 403 } else { 404 }, "{method} {path}");
+    }
+}
+
+/// The table as an auditor reads it.
+fn drawn(table: &BTreeMap<String, String>) -> String {
+    let titles: String = Role::ALL
+        .map(|role| {
+            let title = role
+                .title()
+                .replace("engineer", "eng.")
+                .replace("Application", "App");
+            format!(
+                " {:^11.11}",
+                title
+                    .replace("Platform", "Plat.")
+                    .replace("developer", "dev.")
+            )
+        })
+        .concat();
+    let rows: Vec<String> = table
+        .iter()
+        .map(|(operation, cells)| format!("{operation:72}{cells}"))
+        .collect();
+    format!("{:72}{titles}\n{}", "", rows.join("\n"))
+}
+
+/// What roles and the default matrix say.
+fn may(role: Role, operation: &Value) -> bool {
+    let key = operation["x-bailiwick-permission"].as_str().unwrap();
+    if key == "operator" {
+        return true;
+    }
+    let permission: Permission = key.replace("{kind}", "password").parse().unwrap();
+    let row = Responsibility::default_for(DutyKey::covering(permission));
+    // The row the stage changes belongs to the customer, and only the accountable party changes a row.
+    let accountable =
+        operation["operationId"] != "updateResponsibility" || role.party() == Party::Customer;
+    role.grants(permission) && row.actors.contains(&role.party()) && accountable
+}
+
+async fn call(
+    api: &Api,
+    stage: &Stage,
+    token: &str,
+    (method, path, operation): (&Method, &str, &Value),
+) -> u16 {
+    let query = if *method == Method::GET {
+        ""
+    } else {
+        "?dry_run=true"
+    };
+    let path = format!("{}{query}", stage.path(path));
+    let mut request = api
+        .request(method.clone(), &path, token)
+        .header("If-Match", "*");
+    let example = &operation["requestBody"]["content"]["application/json"]["example"];
+    if !example.is_null() {
+        request = request
+            .header("Content-Type", "application/json")
+            .body(stage.body(example));
+    }
+    request.send().await.unwrap().status().as_u16()
+}
+
+/// One of everything in the tenant `acme`.
+async fn set(api: &Api) -> Stage {
+    let (cp, system) = (&api.world.cp, &api.world.cp.system_caller());
+    let acme = api.world.tenant("acme").await;
+    let stay = Mode::Commit;
+    let machine = NewApplication::of_kind("Job", contract::application::ApplicationKind::Machine);
+    let application = cp
+        .create_application(system, acme.id, machine, stay)
+        .await
+        .unwrap()
+        .record;
+    let new_api = |name: &str| NewApi {
+        name: name.to_owned(),
+        audience: format!("https://{name}.test").parse().unwrap(),
+        scopes: serde_json::from_value(
+            serde_json::json!([{"scope": "orders:read", "description": "See"}]),
+        )
+        .unwrap(),
+    };
+    let used = cp
+        .create_api(system, acme.id, new_api("used"), stay)
+        .await
+        .unwrap()
+        .api
+        .id;
+    let free = cp
+        .create_api(system, acme.id, new_api("free"), stay)
+        .await
+        .unwrap()
+        .api
+        .id;
+    let grant = NewClientGrant {
+        application: application.application.id,
+        api: used,
+        scopes: ["orders:read".parse().unwrap()].into(),
+    };
+    let grant = cp
+        .create_client_grant(system, acme.id, grant, stay)
+        .await
+        .unwrap()
+        .grant
+        .id;
+    let at = At {
+        tenant: acme.id,
+        expected: None,
+    };
+    let draft = Policy::Password(PasswordPolicy {
+        min_length: 20,
+        ..Default::default()
+    });
+    cp.save_policy_draft(system, at, draft, stay).await.unwrap();
+    let (member, member_role) = holder(api, Scope::Tenant(acme.id)).await;
+    let (staff, staff_role) = holder(api, Scope::Platform).await;
+    let event = api.world.audit(acme.id).await[0].event.id;
+    let names = [
+        ("tenant", acme.id.to_string()),
+        ("kind", "password".to_owned()),
+        ("application", application.application.id.to_string()),
+        ("secret", application.secrets[0].id.to_string()),
+        ("api", free.to_string()),
+        ("client_grant", grant.to_string()),
+        ("duty", "policy.sign_in".to_owned()),
+        ("assignment", member_role),
+        ("staff_assignment", staff_role),
+        ("version", "1".to_owned()),
+        ("event", event.to_string()),
+        ("node", api.node.id.to_string()),
+    ];
+    Stage {
+        names: names.map(|(name, id)| (name.to_owned(), id)).into(),
+        examples: vec![
+            (
+                "app_01h00000000000000000000000",
+                application.application.id.to_string(),
+            ),
+            ("api_01h00000000000000000000000", free.to_string()),
+            ("opr_01h00000000000000000000000", member),
+            ("opr_01h00000000000000000000001", staff),
+        ],
+    }
+}
+
+/// Somebody with a small role in the scope: their id, and that of the role.
+async fn holder(api: &Api, scope: Scope) -> (String, String) {
+    let system = api.world.cp.system_caller();
+    let caller = match scope {
+        Scope::Platform => api.world.staff(Role::PlatformOperator).await,
+        Scope::Tenant(tenant) => {
+            let tenant = api.world.cp.get_tenant(&system, tenant).await.unwrap();
+            api.world.member(&tenant, Role::UserSupport).await
+        }
+    };
+    assert!(!caller.operator().uuid().is_nil());
+    let members = api.world.cp.list_members(&system, scope).await.unwrap();
+    let member = members
+        .iter()
+        .find(|member| member.operator.id == caller.operator())
+        .unwrap();
+    (
+        member.operator.id.to_string(),
+        member.roles[0].id.to_string(),
+    )
+}

@@ -1,0 +1,306 @@
+//! Codes and refresh tokens: once, together, and not for long.
+
+use std::collections::BTreeSet;
+
+use chrono::Duration;
+use contract::{
+    ids::{ApplicationId, SessionId, TypedId},
+    policies::TokenPolicy,
+};
+use data_plane::{
+    Node,
+    codes::{CodeGrant, Redemption},
+    grants::{GrantId, RefreshError, RefreshGrant},
+};
+use futures::future::join_all;
+use uuid::Uuid;
+
+use crate::harness::{Machine, tenant, user};
+
+fn app(n: u128) -> ApplicationId {
+    ApplicationId::from_uuid(Uuid::from_u128(n))
+}
+
+fn grant(node: &Node) -> RefreshGrant {
+    RefreshGrant {
+        grant: GrantId::new(node.clock(), node.entropy()),
+        application: app(1),
+        user: user(1),
+        scopes: BTreeSet::from(["openid".parse().unwrap()]),
+        resource: None,
+        session: SessionId::from_uuid(Uuid::from_u128(1)),
+        auth_time: node.clock().now(),
+        amr: vec!["pwd".into()],
+    }
+}
+
+fn policy() -> TokenPolicy {
+    TokenPolicy::default()
+}
+
+#[tokio::test]
+async fn rotation_spends_and_reuse_kills_r_rt_01() {
+    for machine in Machine::on_every_database().await {
+        let node = machine.start().await;
+        let (grants, family) = (node.grants(), grant(&node));
+        let first = grants
+            .issue_refresh(tenant(1), &family, &policy())
+            .await
+            .unwrap();
+        assert_eq!(
+            grants
+                .peek_refresh(tenant(1), &first, app(1))
+                .await
+                .unwrap(),
+            family
+        );
+        let second = grants
+            .rotate_refresh(tenant(1), &first, app(1), &policy())
+            .await
+            .unwrap();
+        assert_eq!(second.grant, family);
+        machine.time.advance(Duration::seconds(11));
+        let reuse = grants
+            .rotate_refresh(tenant(1), &first, app(1), &policy())
+            .await;
+        assert!(matches!(reuse, Err(RefreshError::Reused)), "{reuse:?}");
+        let dead = grants
+            .rotate_refresh(tenant(1), &second.token, app(1), &policy())
+            .await;
+        assert!(matches!(dead, Err(RefreshError::Revoked)), "{dead:?}");
+        assert!(grants.is_killed(tenant(1), family.grant).await.unwrap());
+        assert!(!grants.is_killed(tenant(2), family.grant).await.unwrap());
+    }
+}
+
+#[tokio::test]
+async fn a_lost_answer_may_be_retried_r_rt_03() {
+    for machine in Machine::on_every_database().await {
+        let node = machine.start().await;
+        let (grants, family) = (node.grants(), grant(&node));
+        let first = grants
+            .issue_refresh(tenant(1), &family, &policy())
+            .await
+            .unwrap();
+        let rotate = |token: String, who| async move {
+            grants
+                .rotate_refresh(tenant(1), &token, who, &policy())
+                .await
+        };
+        let second = rotate(first.clone(), app(1)).await.unwrap();
+        machine.time.advance(Duration::seconds(9));
+        assert_eq!(rotate(first.clone(), app(1)).await.unwrap(), second);
+        // Somebody else's retry is nobody's.
+        assert!(matches!(
+            rotate(first.clone(), app(2)).await,
+            Err(RefreshError::Invalid)
+        ));
+        // Who uses the successor has received it: the next retry is a theft.
+        rotate(second.token.clone(), app(1)).await.unwrap();
+        assert!(matches!(
+            rotate(first, app(1)).await,
+            Err(RefreshError::Reused)
+        ));
+    }
+}
+
+#[tokio::test]
+async fn racing_rotations_share_one_successor_r_rt_05() {
+    for machine in Machine::on_every_database().await {
+        let nodes = [
+            machine.try_start("a").await.unwrap(),
+            machine.try_start("b").await.unwrap(),
+        ];
+        for _ in 0..10 {
+            let family = grant(&nodes[0]);
+            let token = nodes[0]
+                .grants()
+                .issue_refresh(tenant(1), &family, &policy())
+                .await
+                .unwrap();
+            let policy = policy();
+            let tries = (0..6).map(|n| {
+                nodes[n % 2]
+                    .grants()
+                    .rotate_refresh(tenant(1), &token, app(1), &policy)
+            });
+            let answers = join_all(tries).await;
+            let tokens: BTreeSet<_> = answers
+                .into_iter()
+                .map(|answer| answer.unwrap().token)
+                .collect();
+            assert_eq!(tokens.len(), 1);
+        }
+    }
+}
+
+#[tokio::test]
+async fn families_end_idle_and_in_any_case_r_rt_04() {
+    for machine in Machine::on_every_database().await {
+        let node = machine.start().await;
+        let grants = node.grants();
+        let idle = grants
+            .issue_refresh(tenant(1), &grant(&node), &policy())
+            .await
+            .unwrap();
+        machine.time.advance(Duration::hours(14 * 24));
+        let over = grants
+            .rotate_refresh(tenant(1), &idle, app(1), &policy())
+            .await;
+        assert!(matches!(over, Err(RefreshError::Invalid)), "{over:?}");
+
+        let mut token = grants
+            .issue_refresh(tenant(1), &grant(&node), &policy())
+            .await
+            .unwrap();
+        for _ in 0..8 {
+            machine.time.advance(Duration::days(11));
+            let rotated = grants
+                .rotate_refresh(tenant(1), &token, app(1), &policy())
+                .await;
+            token = rotated.unwrap().token;
+        }
+        machine.time.advance(Duration::days(3));
+        let over = grants
+            .rotate_refresh(tenant(1), &token, app(1), &policy())
+            .await;
+        assert!(matches!(over, Err(RefreshError::Invalid)), "{over:?}");
+    }
+}
+
+#[tokio::test]
+async fn tokens_are_of_one_tenant_and_one_application() {
+    for machine in Machine::on_every_database().await {
+        let node = machine.start().await;
+        let grants = node.grants();
+        let token = grants
+            .issue_refresh(tenant(1), &grant(&node), &policy())
+            .await
+            .unwrap();
+        for (whose, who) in [(2, 1), (1, 2)] {
+            let other = grants
+                .rotate_refresh(tenant(whose), &token, app(who), &policy())
+                .await;
+            assert!(matches!(other, Err(RefreshError::Invalid)), "{other:?}");
+        }
+        let unknown = grants
+            .rotate_refresh(tenant(1), "unknown", app(1), &policy())
+            .await;
+        assert!(matches!(unknown, Err(RefreshError::Invalid)), "{unknown:?}");
+        assert!(
+            grants
+                .rotate_refresh(tenant(1), &token, app(1), &policy())
+                .await
+                .is_ok()
+        );
+    }
+}
+
+#[tokio::test]
+async fn killing_ends_what_exists_and_what_is_under_way() {
+    for machine in Machine::on_every_database().await {
+        let node = machine.start().await;
+        let grants = node.grants();
+        // Killed between the code's redemption and the family's birth (R-TOK-01).
+        let early = grant(&node);
+        grants.kill(tenant(1), early.grant).await.unwrap();
+        let late = grants.issue_refresh(tenant(1), &early, &policy()).await;
+        assert!(matches!(late, Err(RefreshError::Revoked)), "{late:?}");
+
+        let mut tokens = Vec::new();
+        for application in [app(1), app(1), app(2)] {
+            let family = RefreshGrant {
+                application,
+                ..grant(&node)
+            };
+            let token = grants
+                .issue_refresh(tenant(1), &family, &policy())
+                .await
+                .unwrap();
+            tokens.push((token, application));
+        }
+        grants
+            .kill_all_of_user(tenant(1), user(1), Some(app(1)))
+            .await
+            .unwrap();
+        for (token, application) in &tokens {
+            let alive = grants
+                .peek_refresh(tenant(1), token, *application)
+                .await
+                .is_ok();
+            assert_eq!(alive, *application == app(2));
+        }
+        grants
+            .kill_all_of_user(tenant(1), user(1), None)
+            .await
+            .unwrap();
+        let (token, application) = &tokens[2];
+        assert!(
+            grants
+                .peek_refresh(tenant(1), token, *application)
+                .await
+                .is_err()
+        );
+    }
+}
+
+fn code_grant(node: &Node) -> CodeGrant {
+    let family = grant(node);
+    CodeGrant {
+        grant: family.grant,
+        application: family.application,
+        user: family.user,
+        redirect_uri: "https://app.example/cb".into(),
+        code_challenge: "x".repeat(43),
+        scopes: family.scopes,
+        resource: None,
+        nonce: Some("n".into()),
+        session: family.session,
+        auth_time: family.auth_time,
+        amr: family.amr,
+    }
+}
+
+#[tokio::test]
+async fn a_code_works_once_and_its_replay_names_the_grant_r_tok_01() {
+    let machine = Machine::new();
+    let (node, other) = (machine.start().await, machine.try_start("b").await.unwrap());
+    let granted = code_grant(&node);
+    let code = node
+        .codes()
+        .issue(tenant(1), &granted, &policy())
+        .await
+        .unwrap();
+    assert_eq!(
+        node.codes().redeem(tenant(2), &code).await.unwrap(),
+        Redemption::Unknown
+    );
+    let both = join_all([node.codes(), other.codes()].map(|codes| codes.redeem(tenant(1), &code)));
+    let fresh = Redemption::Fresh(granted.clone());
+    let replay = Redemption::Replayed(granted.grant);
+    let answers: Vec<_> = both.await.into_iter().map(Result::unwrap).collect();
+    assert!(
+        answers.contains(&fresh) && answers.contains(&replay),
+        "{answers:?}"
+    );
+    assert_eq!(node.codes().redeem(tenant(1), &code).await.unwrap(), replay);
+    assert_eq!(
+        node.codes().redeem(tenant(1), "guess").await.unwrap(),
+        Redemption::Unknown
+    );
+}
+
+#[tokio::test]
+async fn a_code_ends_after_a_minute_r_tok_03() {
+    let machine = Machine::new();
+    let node = machine.start().await;
+    let granted = code_grant(&node);
+    let code = node
+        .codes()
+        .issue(tenant(1), &granted, &policy())
+        .await
+        .unwrap();
+    machine.time.advance(Duration::seconds(60));
+    let late = node.codes().redeem(tenant(1), &code).await.unwrap();
+    assert_eq!(late, Redemption::Replayed(granted.grant));
+}

@@ -1,0 +1,240 @@
+//! The identity store, on every database: isolation, uniqueness, races, secrecy.
+
+use std::collections::BTreeSet;
+
+use contract::ids::{ApplicationId, TypedId};
+use data_plane::identity::{AuthEvent, AuthEventKind, IdentityStore, NewUser, UserStatus};
+use futures::future::join_all;
+use host::{Entropy, Kek};
+use uuid::Uuid;
+
+use crate::harness::{ControlPlane, Link, Machine, tenant, user};
+
+async fn open(machine: &Machine) -> IdentityStore {
+    let kek = Kek::from_bytes(machine.kek);
+    IdentityStore::open(
+        &machine.identity_url,
+        &kek,
+        machine.clock.clone(),
+        Entropy::system(),
+    )
+    .await
+    .expect("the database opens")
+}
+
+fn ada(id: u128) -> NewUser<'static> {
+    NewUser {
+        id: user(id),
+        email: "Ada@Example.com",
+        email_verified: false,
+        name: Some("Ada"),
+        phc: "$argon2id$x",
+    }
+}
+
+#[tokio::test]
+async fn users_belong_to_their_tenant() {
+    for machine in Machine::on_every_database().await {
+        let store = open(&machine).await;
+        let made = store.create_user(tenant(1), ada(1)).await.unwrap().unwrap();
+        assert_eq!(
+            (made.email.as_str(), made.status),
+            ("Ada@Example.com", UserStatus::Active)
+        );
+        assert_eq!(made.created_at, machine.clock.now());
+        // However it is written, an address has one account per tenant.
+        let double = NewUser {
+            email: "ADA@example.COM",
+            ..ada(2)
+        };
+        assert_eq!(store.create_user(tenant(1), double).await.unwrap(), None);
+        assert_eq!(
+            store
+                .create_user(
+                    tenant(1),
+                    NewUser {
+                        email: "b@example.com",
+                        ..ada(1)
+                    }
+                )
+                .await
+                .unwrap(),
+            None
+        );
+        assert!(
+            store
+                .create_user(tenant(2), ada(1))
+                .await
+                .unwrap()
+                .is_some()
+        );
+
+        let find = |n, email| store.find_user_by_identifier(tenant(n), email);
+        assert_eq!(find(1, " ada@example.com ").await.unwrap().unwrap(), made);
+        assert_eq!(find(3, "ada@example.com").await.unwrap(), None);
+        assert_eq!(
+            store.find_user(tenant(1), user(1)).await.unwrap().unwrap(),
+            made
+        );
+        assert_eq!(store.find_user(tenant(3), user(1)).await.unwrap(), None);
+        assert_eq!(store.password(tenant(3), user(1)).await.unwrap(), None);
+
+        store.set_password(tenant(1), user(1), "new").await.unwrap();
+        store
+            .upgrade_password((tenant(1), user(1)), "stale", "lost")
+            .await
+            .unwrap();
+        assert_eq!(
+            store.password(tenant(1), user(1)).await.unwrap().unwrap(),
+            "new"
+        );
+        assert_eq!(
+            store.password(tenant(2), user(1)).await.unwrap().unwrap(),
+            "$argon2id$x"
+        );
+        assert!(
+            store
+                .set_status(tenant(1), user(1), UserStatus::Blocked)
+                .await
+                .unwrap()
+        );
+        assert!(
+            !store
+                .set_status(tenant(3), user(1), UserStatus::Blocked)
+                .await
+                .unwrap()
+        );
+        let found = store.find_user(tenant(2), user(1)).await.unwrap().unwrap();
+        assert_eq!(found.status, UserStatus::Active);
+    }
+}
+
+#[tokio::test]
+async fn of_many_registrations_of_one_address_one_wins() {
+    for machine in Machine::on_every_database().await {
+        let stores = [open(&machine).await, open(&machine).await];
+        let tries = (0..20).map(|n| stores[n % 2].create_user(tenant(1), ada(n as u128)));
+        let made = join_all(tries).await.into_iter().map(Result::unwrap);
+        assert_eq!(made.flatten().count(), 1);
+    }
+}
+
+#[tokio::test]
+async fn consents_grow_and_are_withdrawn_r_cons_01() {
+    for machine in Machine::on_every_database().await {
+        let store = open(&machine).await;
+        let app = ApplicationId::from_uuid(Uuid::from_u128(3));
+        let scopes = |names: &[&str]| -> BTreeSet<_> {
+            names.iter().map(|name| name.parse().unwrap()).collect()
+        };
+        assert_eq!(store.consent(tenant(1), user(1), app).await.unwrap(), None);
+        store
+            .record_consent(tenant(1), user(1), app, &scopes(&["openid"]))
+            .await
+            .unwrap();
+        let wider = store
+            .record_consent(tenant(1), user(1), app, &scopes(&["email"]))
+            .await
+            .unwrap();
+        assert_eq!(
+            (wider.version, &wider.scopes),
+            (2, &scopes(&["email", "openid"]))
+        );
+        assert_eq!(
+            store.consent(tenant(1), user(1), app).await.unwrap(),
+            Some(wider)
+        );
+        assert_eq!(store.consent(tenant(2), user(1), app).await.unwrap(), None);
+        assert!(
+            !store
+                .withdraw_consent(tenant(2), user(1), app)
+                .await
+                .unwrap()
+        );
+        assert!(
+            store
+                .withdraw_consent(tenant(1), user(1), app)
+                .await
+                .unwrap()
+        );
+        assert_eq!(store.consent(tenant(1), user(1), app).await.unwrap(), None);
+    }
+}
+
+#[tokio::test]
+async fn events_are_listed_newest_first() {
+    for machine in Machine::on_every_database().await {
+        let store = open(&machine).await;
+        for kind in [AuthEventKind::Registered, AuthEventKind::SignedIn] {
+            let event = AuthEvent {
+                kind,
+                user: Some(user(1)),
+                application: None,
+            };
+            store.record_event(tenant(1), event).await.unwrap();
+            machine.time.advance(chrono::Duration::seconds(1));
+        }
+        let kinds =
+            |events: Vec<(_, String)>| events.into_iter().map(|(_, kind)| kind).collect::<Vec<_>>();
+        let found = store.latest_events(tenant(1), user(1), 10).await.unwrap();
+        assert_eq!(kinds(found), ["signed_in", "registered"]);
+        assert!(
+            store
+                .latest_events(tenant(2), user(1), 10)
+                .await
+                .unwrap()
+                .is_empty()
+        );
+    }
+}
+
+#[tokio::test]
+async fn nodes_that_race_make_the_same_keys_r_key_03() {
+    for machine in Machine::on_every_database().await {
+        let control = ControlPlane::new();
+        let names = ["a", "b", "c"];
+        let nodes = join_all(names.iter().map(|name| machine.try_start(name))).await;
+        let nodes: Vec<_> = nodes.into_iter().map(Result::unwrap).collect();
+        let draft = control.draft(tenant(1), "acme", 1);
+        join_all(nodes.iter().map(|node| async {
+            let mut link = Link::connect(node).await;
+            link.release(&control, &draft).await;
+        }))
+        .await;
+        let jwks: Vec<_> = nodes
+            .iter()
+            .map(|node| node.tenant(tenant(1)).expect("held").keys().jwks())
+            .collect();
+        assert!(jwks.iter().all(|keys| *keys == jwks[0]));
+        let store = open(&machine).await;
+        assert_eq!(store.signing_keys(tenant(1)).await.unwrap().len(), 2);
+    }
+}
+
+#[tokio::test]
+async fn sealed_values_open_only_where_they_belong_r_sec_01() {
+    use sea_orm::{ConnectionTrait, Database};
+    for machine in Machine::on_every_database().await {
+        let (control, node) = (ControlPlane::new(), machine.start().await);
+        let mut link = Link::connect(&node).await;
+        for (n, slug) in [(1, "acme"), (2, "other")] {
+            link.release(&control, &control.draft(tenant(n), slug, 1))
+                .await;
+        }
+        let db = Database::connect(&machine.identity_url).await.unwrap();
+        // One tenant's private key, copied over another's by somebody with the database in hand.
+        let copied = db
+            .execute_unprepared(&format!(
+                "UPDATE signing_keys SET private = (SELECT k.private FROM signing_keys k WHERE k.tenant = '{}' \
+                 AND k.algorithm = 'ES256') WHERE tenant = '{}' AND algorithm = 'ES256'",
+                tenant(1),
+                tenant(2)
+            ))
+            .await
+            .unwrap();
+        assert_eq!(copied.rows_affected(), 1);
+        let store = open(&machine).await;
+        assert!(store.signing_keys(tenant(1)).await.is_ok());
+        assert!(store.signing_keys(tenant(2)).await.is_err());
+    }
+}

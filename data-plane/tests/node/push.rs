@@ -1,0 +1,155 @@
+//! The conversation: greeting, keys, commands.
+
+use chrono::Duration;
+use contract::{
+    application::SigningAlgorithm,
+    frames::{Command, CommandOutcome, Delivery, Down, Outcome, Up},
+    ids::{CommandId, TypedId},
+    policies::PolicySet,
+};
+use uuid::Uuid;
+
+use crate::harness::{ControlPlane, Link, Machine, tenant, user};
+
+#[tokio::test]
+async fn public_keys_are_reported_when_made_and_on_every_greeting_r_key_03() {
+    let (machine, control) = (Machine::new(), ControlPlane::new());
+    let node = machine.start().await;
+    let mut link = Link::connect(&node).await;
+    let draft = control.draft(tenant(1), "acme", 1);
+    assert_eq!(link.release(&control, &draft).await, Outcome::Applied);
+    let Up::Keys {
+        tenant: whose,
+        keys,
+    } = link.hear().await
+    else {
+        panic!("expected keys");
+    };
+    assert_eq!(whose, tenant(1));
+    let algorithms: Vec<_> = keys.iter().map(|key| key.alg).collect();
+    assert_eq!(algorithms.len(), 2);
+    assert!(
+        SigningAlgorithm::ALL
+            .iter()
+            .all(|alg| algorithms.contains(alg))
+    );
+    let text = serde_json::to_string(&keys).expect("JSON");
+    for private in ["\"d\"", "\"p\"", "\"q\"", "PRIVATE"] {
+        assert!(!text.contains(private), "{private}");
+    }
+    drop(link);
+    let (mut link, holds) = Link::greet(&node).await;
+    assert_eq!(holds, 1);
+    let Up::Keys { keys: again, .. } = link.hear().await else {
+        panic!("expected keys");
+    };
+    assert_eq!(again, keys);
+}
+
+fn invite(machine: &Machine, delivery: Delivery) -> Command {
+    Command::InviteUser {
+        user: user(5),
+        email: "Ada@example.com".into(),
+        name: "Ada Lovelace".into(),
+        inviter: "Charles Babbage".into(),
+        expires_at: machine.clock.now() + Duration::hours(1),
+        delivery,
+    }
+}
+
+async fn command(link: &mut Link, whose: u128, command: Command) -> CommandOutcome {
+    let id = CommandId::from_uuid(Uuid::from_u128(77));
+    let tenant = tenant(whose);
+    link.tell(&Down::Command {
+        id,
+        tenant,
+        command,
+    })
+    .await;
+    loop {
+        if let Up::CommandResult {
+            id: answered,
+            outcome,
+        } = link.hear().await
+        {
+            assert_eq!(answered, id);
+            return outcome;
+        }
+    }
+}
+
+#[tokio::test]
+async fn invitations_are_made_on_command_and_used_once() {
+    let machine = Machine::new();
+    let (node, runtime) = machine.serving(PolicySet::default()).await;
+    let mut link = Link::connect(&node).await;
+    let CommandOutcome::Link { url: void } =
+        command(&mut link, 1, invite(&machine, Delivery::Return)).await
+    else {
+        panic!("expected a link");
+    };
+    let done = command(&mut link, 1, invite(&machine, Delivery::Mail)).await;
+    assert_eq!(done, CommandOutcome::Done);
+    let mail = machine.mailbox.messages().remove(0).mail;
+    assert_eq!(mail.to(), "Ada@example.com");
+    let begin = format!("{}/invite?token=", runtime.issuer());
+    let token = mail
+        .text()
+        .lines()
+        .find_map(|line| line.strip_prefix(&begin))
+        .expect("a link");
+
+    let accounts = node.accounts();
+    // The first link is void since the second was made.
+    let void = void.strip_prefix(&begin).expect("a token");
+    assert!(accounts.invitation(&runtime, void).await.is_err());
+    let shown = accounts
+        .invitation(&runtime, token)
+        .await
+        .expect("it is open");
+    assert_eq!(
+        (shown.user, shown.inviter.as_str()),
+        (user(5), "Charles Babbage")
+    );
+    // A refused password leaves the link usable.
+    assert!(
+        accounts
+            .accept_invitation(&runtime, token, "short")
+            .await
+            .is_err()
+    );
+    let made = accounts
+        .accept_invitation(&runtime, token, "seven purple umbrellas dancing")
+        .await
+        .expect("accepted");
+    assert_eq!((made.id, made.email_verified), (user(5), true));
+    assert!(accounts.invitation(&runtime, token).await.is_err());
+    let again = command(&mut link, 1, invite(&machine, Delivery::Mail)).await;
+    assert!(matches!(again, CommandOutcome::Failed { .. }), "{again:?}");
+    let unheld = command(&mut link, 2, invite(&machine, Delivery::Mail)).await;
+    assert!(
+        matches!(unheld, CommandOutcome::Failed { .. }),
+        "{unheld:?}"
+    );
+}
+
+#[tokio::test]
+async fn an_invitation_ends() {
+    let machine = Machine::new();
+    let (node, runtime) = machine.serving(PolicySet::default()).await;
+    let mut link = Link::connect(&node).await;
+    let CommandOutcome::Link { url } =
+        command(&mut link, 1, invite(&machine, Delivery::Return)).await
+    else {
+        panic!("expected a link");
+    };
+    let (_, token) = url.split_once("token=").expect("a token");
+    assert!(node.accounts().invitation(&runtime, token).await.is_ok());
+    machine.time.advance(Duration::hours(1));
+    assert!(node.accounts().invitation(&runtime, token).await.is_err());
+    let late = node
+        .accounts()
+        .accept_invitation(&runtime, token, "seven purple umbrellas dancing")
+        .await;
+    assert!(late.is_err());
+}

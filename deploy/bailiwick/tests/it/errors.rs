@@ -1,0 +1,199 @@
+//! What an operator can get wrong: one line that says what and why, and an exit code.
+
+use std::{fs, net::TcpListener, process::Command};
+
+use crate::harness::{Place, bailiwick, finish};
+
+/// Runs to the end and gives the one line on stderr.
+async fn refused(command: Command, code: i32) -> String {
+    let output = finish(command).await;
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(code), "{errors}");
+    assert!(output.stdout.is_empty());
+    // Log lines of a start that failed late come before; the last line is the reason.
+    let line = errors.lines().last().unwrap_or_default().to_owned();
+    assert!(line.starts_with("bailiwick: "), "{errors}");
+    assert!(
+        !errors.contains("panicked") && !errors.contains("backtrace"),
+        "{errors}"
+    );
+    line
+}
+
+fn up(dir: &std::path::Path) -> Command {
+    let mut command = bailiwick();
+    command.args([
+        "up", "--console-addr", "127.0.0.1:0", "--auth-addr", "127.0.0.1:0",
+    ]);
+    command.arg("--data-dir").arg(dir);
+    command
+}
+
+#[tokio::test]
+async fn wrong_places() {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("file");
+    fs::write(&file, "").unwrap();
+    for (dir, why) in [
+        (file.clone(), "it is not a directory"),
+        (file.join("below"), "it is not a directory"),
+        (home.path().join("a/b/c"), "does not exist"),
+    ] {
+        let line = refused(up(&dir), 1).await;
+        assert!(
+            line.contains("cannot use the data directory") && line.contains(why),
+            "{line}"
+        );
+    }
+    let mut token = bailiwick();
+    token.args(["token", "--data-dir"]).arg(home.path());
+    let line = refused(token, 1).await;
+    assert!(line.contains("nothing was ever started in it"), "{line}");
+}
+
+#[tokio::test]
+async fn a_taken_port() {
+    let home = tempfile::tempdir().unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = taken.local_addr().unwrap().to_string();
+    for option in ["--console-addr", "--auth-addr"] {
+        let mut command = bailiwick();
+        command
+            .args(["up", "--data-dir"])
+            .arg(home.path().join("data"));
+        for other in ["--console-addr", "--auth-addr"] {
+            command.args([
+                other,
+                if other == option {
+                    &addr
+                } else {
+                    "127.0.0.1:0"
+                },
+            ]);
+        }
+        let line = refused(command, 1).await;
+        assert!(
+            line.contains(&addr) && line.contains("already taken") && line.contains(option),
+            "{line}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn unreachable_stores() {
+    let home = tempfile::tempdir().unwrap();
+    for (key, url, place) in [
+        (
+            "BAILIWICK_CONTROL_PLANE__DATABASE_URL",
+            "postgres://bob:geheim-1@127.0.0.1:1/x",
+            "127.0.0.1:1",
+        ),
+        (
+            "BAILIWICK_NODE__IDENTITY_URL",
+            "postgres://bob:geheim-1@127.0.0.1:1/x",
+            "127.0.0.1:1",
+        ),
+        (
+            "BAILIWICK_NODE__STATE_URL",
+            "redis://:geheim-1@127.0.0.1:1/",
+            "127.0.0.1:1",
+        ),
+        (
+            "BAILIWICK_CONTROL_PLANE__DATABASE_URL",
+            "mysql://geheim-1",
+            "sqlite://",
+        ),
+        (
+            "BAILIWICK_NODE__STATE_URL",
+            "memcached://geheim-1",
+            "redis://",
+        ),
+    ] {
+        let mut command = up(&home.path().join("data"));
+        command.env(key, url);
+        let line = refused(command, 1).await;
+        assert!(line.contains(place), "{line}");
+        assert!(!line.contains("geheim-1"), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn wrong_settings() {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("bailiwick.toml");
+    let table = [
+        ("regoin = \"eu\"", "regoin"),
+        ("[node]\nstat_url = \"memory:\"", "node.stat_url"),
+        ("[log]\nformat = \"xml\"", "log.format"),
+        ("region = \"EU\"", "region"),
+        ("console_addr = \"nowhere\"", "console_addr"),
+        ("console_url = \"http://console.example\"", "console_url"),
+        (
+            "[tls]\ncert_file = \"/nonexistent/c.pem\"\nkey_file = \"/nonexistent/k.pem\"",
+            "tls.cert_file",
+        ),
+        ("[mail]\nfrom = \"a@b.example\"", "mail.smtp_url_file"),
+        ("[egress]\nallow = [\"nowhere\"]", "egress.allow"),
+        ("[log]\nfilter = \"a=b=c\"", "filter"),
+        ("this is not toml", "bailiwick.toml"),
+    ];
+    for (text, named) in table {
+        fs::write(&file, text).unwrap();
+        let mut command = bailiwick();
+        command
+            .args(["up", "--config"])
+            .arg(&file)
+            .arg("--data-dir")
+            .arg(home.path().join("data"));
+        command.env("BAILIWICK_AUTH_ADDR", "127.0.0.1:0");
+        if !text.contains("console_addr") {
+            command.env("BAILIWICK_CONSOLE_ADDR", "127.0.0.1:0");
+        }
+        let line = refused(command, 1).await;
+        assert!(line.contains(named), "{named} in: {line}");
+    }
+    let mut command = up(&home.path().join("data"));
+    command.env("BAILIWICK_NODE__STATE_ULR", "memory:");
+    let line = refused(command, 1).await;
+    assert!(line.contains("node.state_ulr"), "{line}");
+    let mut command = up(&home.path().join("data"));
+    command.args(["--config", "/nonexistent/bailiwick.toml"]);
+    assert!(refused(command, 1).await.contains("there is no such file"));
+}
+
+#[tokio::test]
+async fn wrong_command_lines() {
+    for args in [
+        &["up", "--nonsense"][..],
+        &["fly"],
+        &["token", "--ttl", "2h"],
+        &["token", "--role", "king"],
+        &[],
+    ] {
+        let mut command = bailiwick();
+        command.args(args);
+        let output = finish(command).await;
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+    }
+    let mut command = bailiwick();
+    command.arg("--version");
+    let output = finish(command).await;
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(
+        String::from_utf8(output.stdout).unwrap(),
+        concat!("bailiwick ", env!("CARGO_PKG_VERSION"), "\n")
+    );
+}
+
+#[tokio::test]
+async fn a_key_file_of_another_installation() {
+    let place = Place::new().await;
+    let running = place.run(place.up()).await;
+    assert_eq!(running.stop().await.code(), Some(0));
+    fs::write(place.dir().join("kek"), [7; 32]).unwrap();
+    let line = refused(place.up(), 1).await;
+    assert!(
+        line.contains("cannot be opened") || line.contains("key"),
+        "{line}"
+    );
+}
