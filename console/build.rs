@@ -41,7 +41,9 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn bundle(root: &Path, manifest: &str) -> Result<String, Box<dyn Error>> {
     let manifest: Value = serde_json::from_str(manifest)?;
     let named = |key: &str| -> Result<String, Box<dyn Error>> {
-        let name = manifest[key].as_str().ok_or(format!("dist/manifest.json lacks {key:?}"))?;
+        let name = manifest[key]
+            .as_str()
+            .ok_or(format!("dist/manifest.json lacks {key:?}"))?;
         Ok(name.to_owned())
     };
     let (script, module) = (named("js")?, named("wasm")?);
@@ -50,7 +52,11 @@ fn bundle(root: &Path, manifest: &str) -> Result<String, Box<dyn Error>> {
     let mut code = "static BUNDLED: &[Bundled] = &[\n".to_owned();
     let files = [
         (&loader, root.join(LOADER), "text/javascript; charset=utf-8"),
-        (&script, root.join("dist").join(&script), "text/javascript; charset=utf-8"),
+        (
+            &script,
+            root.join("dist").join(&script),
+            "text/javascript; charset=utf-8",
+        ),
         (&module, root.join("dist").join(&module), "application/wasm"),
     ];
     for (name, path, content_type) in files {
@@ -72,8 +78,11 @@ fn bundle(root: &Path, manifest: &str) -> Result<String, Box<dyn Error>> {
 }
 
 fn hash(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().take(6).fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    Sha256::digest(bytes)
+        .iter()
+        .take(6)
+        .fold(String::new(), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
 }

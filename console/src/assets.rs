@@ -83,15 +83,22 @@ mod tests {
 
     #[actix_web::test]
     async fn assets_are_immutable_and_others_are_not_found() {
-        let app = test::init_service(App::new().route("/assets/{name:.*}", web::get().to(get))).await;
-        let css = test::TestRequest::get().uri(ui_assets::console_css_url()).to_request();
+        let app =
+            test::init_service(App::new().route("/assets/{name:.*}", web::get().to(get))).await;
+        let css = test::TestRequest::get()
+            .uri(ui_assets::console_css_url())
+            .to_request();
         let answer = test::call_service(&app, css).await;
         assert_eq!(answer.status(), 200);
         let caching = answer.headers().get(header::CACHE_CONTROL).unwrap();
         assert!(caching.to_str().unwrap().contains("immutable"));
         for missing in ["/assets/", "/assets/../Cargo.toml", "/assets/console.css"] {
             let request = test::TestRequest::get().uri(missing).to_request();
-            assert_eq!(test::call_service(&app, request).await.status(), 404, "{missing}");
+            assert_eq!(
+                test::call_service(&app, request).await.status(),
+                404,
+                "{missing}"
+            );
         }
     }
 

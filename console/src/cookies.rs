@@ -80,7 +80,11 @@ impl Cookies {
 
     /// The cookie of a sign-in that begins.
     pub fn begin_login(self, state: &Secret, browser: &Secret) -> Cookie<'static> {
-        self.make(&login_name(state.expose()), browser.expose(), Some(LOGIN_SECONDS))
+        self.make(
+            &login_name(state.expose()),
+            browser.expose(),
+            Some(LOGIN_SECONDS),
+        )
     }
 
     /// Removes the cookie of a sign-in.
@@ -109,7 +113,10 @@ mod tests {
     fn https_brings_prefix_and_secure_and_loopback_neither() {
         let secret = Secret::new("x");
         let text = Cookies::new(true).begin_session(&secret).to_string();
-        assert_eq!(text, "__Host-bw_console=x; HttpOnly; SameSite=Lax; Secure; Path=/");
+        assert_eq!(
+            text,
+            "__Host-bw_console=x; HttpOnly; SameSite=Lax; Secure; Path=/"
+        );
         let text = Cookies::new(false).begin_session(&secret).to_string();
         assert_eq!(text, "bw_console=x; HttpOnly; SameSite=Lax; Path=/");
     }
@@ -119,7 +126,10 @@ mod tests {
         let cookies = Cookies::new(false);
         let cookie = cookies.begin_login(&Secret::new("state-one-rest"), &Secret::new("b"));
         let request = TestRequest::default().cookie(cookie).to_http_request();
-        assert_eq!(cookies.login(&request, "state-one-rest"), Some(Secret::new("b")));
+        assert_eq!(
+            cookies.login(&request, "state-one-rest"),
+            Some(Secret::new("b"))
+        );
         assert_eq!(cookies.login(&request, "other"), None);
         assert_eq!(login_name("a;b=\r\nc"), "bw_console_login_abc");
     }

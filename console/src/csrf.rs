@@ -22,7 +22,12 @@ pub fn matches(token: &Secret, sent: &str) -> bool {
 /// send `Origin: null` with our own forms too: `null` is believed only together with `same-origin`. A
 /// client that says neither is no browser acting for somebody else; the token still has to match.
 pub fn is_same_origin(request: &HttpRequest, origin: &str) -> bool {
-    let said = |name: &str| request.headers().get(name).map(|value| value.to_str().unwrap_or(""));
+    let said = |name: &str| {
+        request
+            .headers()
+            .get(name)
+            .map(|value| value.to_str().unwrap_or(""))
+    };
     match (said("sec-fetch-site"), said(header::ORIGIN.as_str())) {
         (Some("same-origin"), Some(sent)) => sent == origin || sent == "null",
         (Some("same-origin") | None, None) => true,
@@ -52,20 +57,39 @@ mod tests {
         for (headers, expected) in [
             (&[][..], true),
             (&[("sec-fetch-site", "same-origin")][..], true),
-            (&[("sec-fetch-site", "same-origin"), ("origin", "null")][..], true),
-            (&[("sec-fetch-site", "same-origin"), ("origin", own)][..], true),
+            (
+                &[("sec-fetch-site", "same-origin"), ("origin", "null")][..],
+                true,
+            ),
+            (
+                &[("sec-fetch-site", "same-origin"), ("origin", own)][..],
+                true,
+            ),
             (&[("origin", own)][..], true),
             (&[("sec-fetch-site", "same-site")][..], false),
-            (&[("sec-fetch-site", "cross-site"), ("origin", "null")][..], false),
+            (
+                &[("sec-fetch-site", "cross-site"), ("origin", "null")][..],
+                false,
+            ),
             (&[("sec-fetch-site", "none")][..], false),
             (&[("origin", "null")][..], false),
             (&[("origin", "http://127.0.0.1:7001")][..], false),
-            (&[("sec-fetch-site", "same-origin"), ("origin", "https://evil.test")][..], false),
+            (
+                &[
+                    ("sec-fetch-site", "same-origin"),
+                    ("origin", "https://evil.test"),
+                ][..],
+                false,
+            ),
         ] {
-            let request = headers
-                .iter()
-                .fold(TestRequest::post(), |request, header| request.insert_header(*header));
-            assert_eq!(is_same_origin(&request.to_http_request(), own), expected, "{headers:?}");
+            let request = headers.iter().fold(TestRequest::post(), |request, header| {
+                request.insert_header(*header)
+            });
+            assert_eq!(
+                is_same_origin(&request.to_http_request(), own),
+                expected,
+                "{headers:?}"
+            );
         }
     }
 }

@@ -20,7 +20,9 @@ pub(crate) async fn explain(visit: &Visit, permission: Permission) -> Result<Den
         Some(tenant) if visit.may(Permission::ResponsibilitiesView) => {
             let duty = DutyKey::covering(permission);
             let control_plane = visit.control_plane();
-            let row = control_plane.get_responsibility(visit.caller(), tenant.id, duty).await?;
+            let row = control_plane
+                .get_responsibility(visit.caller(), tenant.id, duty)
+                .await?;
             let row = row.responsibility;
             if row.actors.contains(&visit.caller().party()) {
                 missing(permission)

@@ -22,7 +22,9 @@ use crate::assets;
 /// What scripts, styles and forms of a console page may do (console.md 2.6). Forms may also go to the
 /// issuer, because signing out is a form whose redirect ends there and browsers check the whole chain.
 fn policy(form_target: Option<&str>) -> String {
-    let forms = form_target.map(|origin| format!(" {origin}")).unwrap_or_default();
+    let forms = form_target
+        .map(|origin| format!(" {origin}"))
+        .unwrap_or_default();
     format!(
         "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data:; \
          font-src 'self'; connect-src 'self'; form-action 'self'{forms}; base-uri 'none'; frame-ancestors 'none'"
@@ -72,7 +74,10 @@ pub fn answer<V: IntoView>(
 ) -> HttpResponse {
     HttpResponse::build(status)
         .content_type("text/html; charset=utf-8")
-        .insert_header((header::CONTENT_SECURITY_POLICY, policy(head.form_target.as_deref())))
+        .insert_header((
+            header::CONTENT_SECURITY_POLICY,
+            policy(head.form_target.as_deref()),
+        ))
         .insert_header((header::CACHE_CONTROL, "no-store"))
         .body(document(head, body))
 }
@@ -133,8 +138,14 @@ mod tests {
         let html = document(&head(), || view! { <main id="main">"1 < 2"</main> });
         assert!(html.starts_with("<!DOCTYPE html><html"), "{html}");
         assert!(html.contains("data-theme=\"dark\"") && html.contains("data-scope=\"platform\""));
-        assert!(html.contains("<title>Tenants &lt;b&gt; · Platform</title>"), "{html}");
-        assert!(html.contains("1 &lt; 2") && html.ends_with("</html>"), "{html}");
+        assert!(
+            html.contains("<title>Tenants &lt;b&gt; · Platform</title>"),
+            "{html}"
+        );
+        assert!(
+            html.contains("1 &lt; 2") && html.ends_with("</html>"),
+            "{html}"
+        );
         assert!(!html.contains("style="), "no inline styles");
     }
 

@@ -14,7 +14,13 @@ use control_plane::{
 use host::RequestId;
 use leptos::prelude::*;
 
-use crate::{Console, form::Form, kit::*, return_path, shell, visit::{Visit, see_other}};
+use crate::{
+    Console,
+    form::Form,
+    kit::*,
+    return_path, shell,
+    visit::{Visit, see_other},
+};
 
 /// Why a request did not get what it asked for.
 #[derive(Debug, thiserror::Error)]
@@ -113,10 +119,15 @@ impl Fault {
     pub(crate) fn outside(self, console: &Console, request: &HttpRequest) -> HttpResponse {
         self.log();
         if matches!(self, Self::SignIn) && request.method().is_safe() {
-            let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
+            let path = request
+                .uri()
+                .path_and_query()
+                .map_or("/", |path| path.as_str());
             return see_other(&return_path::login_for(path)).finish();
         }
-        let request_id = RequestId::of(request).map(|id| id.to_string()).unwrap_or_default();
+        let request_id = RequestId::of(request)
+            .map(|id| id.to_string())
+            .unwrap_or_default();
         let title = self.title();
         let status = self.status();
         shell::signed_out(console, status, title, || self.view(&request_id, None))
@@ -230,14 +241,20 @@ impl Fault {
 
     /// What the person typed stays readable when somebody else was faster, or when it cannot be done now.
     fn what_was_sent(&self, form: &Form) -> Option<AnyView> {
-        if !matches!(self, Self::Stale { .. } | Self::Conflict(_) | Self::Unavailable(_)) {
+        if !matches!(
+            self,
+            Self::Stale { .. } | Self::Conflict(_) | Self::Unavailable(_)
+        ) {
             return None;
         }
         let facts = form
             .shown()
             .map(|(name, value)| kv(name.replace('_', " "), value.to_owned()))
             .collect();
-        Some(view! { <Card title="What you sent" padded=true><KeyValue facts=facts /></Card> }.into_any())
+        Some(
+            view! { <Card title="What you sent" padded=true><KeyValue facts=facts /></Card> }
+                .into_any(),
+        )
     }
 }
 

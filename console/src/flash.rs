@@ -53,7 +53,9 @@ impl Flash {
     /// The strip at the top of the page; `here` is the page without the message.
     pub(crate) fn view(self, here: &str) -> AnyView {
         let here = here.to_owned();
-        let link = self.link.map(|(text, href)| view! { " "<a href=href>{text}</a> });
+        let link = self
+            .link
+            .map(|(text, href)| view! { " "<a href=href>{text}</a> });
         view! {
             <div class=format!("flash {}", self.tone.class()) role="status">
                 {icon(self.tone.icon())}

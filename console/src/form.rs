@@ -38,7 +38,9 @@ impl Form {
     }
 
     /// A form with these values, for the first showing of a page.
-    pub fn with<N: Into<String>, V: Into<String>>(values: impl IntoIterator<Item = (N, V)>) -> Self {
+    pub fn with<N: Into<String>, V: Into<String>>(
+        values: impl IntoIterator<Item = (N, V)>,
+    ) -> Self {
         Self {
             values: values
                 .into_iter()
@@ -85,7 +87,9 @@ impl Form {
 
     /// Whether `name=value` was sent: a ticked box, a chosen option.
     pub fn has(&self, name: &str, value: &str) -> bool {
-        self.values.iter().any(|(key, sent)| key == name && sent == value)
+        self.values
+            .iter()
+            .any(|(key, sent)| key == name && sent == value)
     }
 
     /// The field as a `T`; what `T`'s constructor says against it becomes the field's problem.
@@ -109,10 +113,17 @@ impl Form {
 
     /// A whole number within `range`.
     pub fn number(&mut self, name: &str, range: std::ops::RangeInclusive<i64>) -> Option<i64> {
-        let number = self.text(name).parse().ok().filter(|number| range.contains(number));
+        let number = self
+            .text(name)
+            .parse()
+            .ok()
+            .filter(|number| range.contains(number));
         if number.is_none() {
             let (least, most) = (range.start(), range.end());
-            self.refuse(name, format!("Enter a whole number from {least} to {most}."));
+            self.refuse(
+                name,
+                format!("Enter a whole number from {least} to {most}."),
+            );
         }
         number
     }
@@ -150,6 +161,11 @@ impl Form {
                 let known = codes.iter().find(|(known, _)| *known == code);
                 let (_, field) = known.ok_or_else(|| Fault::Conflict(detail.clone()))?;
                 self.refuse(*field, detail);
+                Ok(())
+            }
+            // Nothing is wrong with the form, but what was typed must not be lost over it.
+            Refusal::Unavailable { detail } => {
+                self.refuse("", detail);
                 Ok(())
             }
             other => Err(other.into()),
@@ -205,7 +221,11 @@ mod tests {
         assert_eq!(form.lines("uris").collect::<Vec<_>>(), ["x", "y"]);
         assert!(form.has("on", "on") && !form.has("on", "off"));
         assert!(form.read::<Slug>("slug").is_none());
-        assert!(form.problem("slug").unwrap().starts_with("Slug may contain"));
+        assert!(
+            form.problem("slug")
+                .unwrap()
+                .starts_with("Slug may contain")
+        );
         assert!(form.read_optional::<Slug>("absent").is_none());
         assert_eq!(form.problems().len(), 1);
     }

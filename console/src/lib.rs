@@ -35,8 +35,8 @@ use control_plane::ControlPlane;
 use host::{Clock, Egress, Secret};
 use url::Url;
 
-use crate::{authn::RelyingParty, cookies::Cookies};
 pub use crate::routes::configure;
+use crate::{authn::RelyingParty, cookies::Cookies};
 
 /// What a console needs.
 #[derive(Debug, Clone)]

@@ -19,7 +19,9 @@ fn is_own_path(path: &str) -> bool {
     let rooted = bytes.next() == Some(b'/');
     // `//host` names another host, and browsers read `\` as `/`.
     let second_ok = !matches!(bytes.next(), Some(b'/' | b'\\'));
-    let printable = path.bytes().all(|byte| (0x21..=0x7e).contains(&byte) && byte != b'\\');
+    let printable = path
+        .bytes()
+        .all(|byte| (0x21..=0x7e).contains(&byte) && byte != b'\\');
     // Going back to the sign-in itself would go round in circles.
     let elsewhere = !["/login", "/logout", "/setup", "/cmd/"]
         .iter()
@@ -40,7 +42,12 @@ mod tests {
 
     #[test]
     fn only_paths_of_this_origin_are_accepted() {
-        for good in ["/", "/p/tenants", "/t/acme/production/apps?after=x&q=a%20b", "/me#theme"] {
+        for good in [
+            "/",
+            "/p/tenants",
+            "/t/acme/production/apps?after=x&q=a%20b",
+            "/me#theme",
+        ] {
             assert_eq!(checked(good), good);
         }
         for bad in [
@@ -72,7 +79,10 @@ mod tests {
 
     #[test]
     fn the_login_address_carries_the_path_encoded() {
-        assert_eq!(login_for("/p/tenants?q=a&b"), "/login?return=%2Fp%2Ftenants%3Fq%3Da%26b");
+        assert_eq!(
+            login_for("/p/tenants?q=a&b"),
+            "/login?return=%2Fp%2Ftenants%3Fq%3Da%26b"
+        );
         assert_eq!(login_for("//evil.test"), "/login?return=%2F");
     }
 }

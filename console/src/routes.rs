@@ -16,7 +16,12 @@ use contract::permission::Permission;
 use futures::future::LocalBoxFuture;
 
 use crate::{
-    Console, assets, authn, csrf, fault::Fault, flash::{self, Flash}, form::Form, pages, visit::Visit,
+    Console, assets, authn, csrf,
+    fault::Fault,
+    flash::{self, Flash},
+    form::Form,
+    pages,
+    visit::Visit,
 };
 
 /// What a handler gives back.
@@ -102,13 +107,21 @@ impl Command {
 
 /// Every page, in the order of the navigation.
 pub fn screens() -> impl Iterator<Item = &'static Screen> {
-    let tables = [pages::platform::SCREENS, pages::tenant::SCREENS, pages::common::SCREENS];
+    let tables = [
+        pages::platform::SCREENS,
+        pages::tenant::SCREENS,
+        pages::common::SCREENS,
+    ];
     tables.into_iter().flatten()
 }
 
 /// Every command.
 pub fn commands() -> impl Iterator<Item = &'static Command> {
-    let tables = [pages::platform::COMMANDS, pages::tenant::COMMANDS, pages::common::COMMANDS];
+    let tables = [
+        pages::platform::COMMANDS,
+        pages::tenant::COMMANDS,
+        pages::common::COMMANDS,
+    ];
     tables.into_iter().flatten()
 }
 
@@ -117,7 +130,10 @@ pub fn configure(console: Console) -> impl FnOnce(&mut web::ServiceConfig) {
     move |config| {
         config.app_data(Data::new(console));
         config.app_data(web::PayloadConfig::new(FORM_LIMIT));
-        config.route(&format!("{}{{name:.*}}", ui_assets::BASE), web::get().to(assets::get));
+        config.route(
+            &format!("{}{{name:.*}}", ui_assets::BASE),
+            web::get().to(assets::get),
+        );
         authn::configure(config);
         for screen in screens() {
             let handler = move |console, request| show(screen, console, request);
@@ -131,7 +147,11 @@ pub fn configure(console: Console) -> impl FnOnce(&mut web::ServiceConfig) {
     }
 }
 
-async fn show(screen: &'static Screen, console: Data<Console>, request: HttpRequest) -> HttpResponse {
+async fn show(
+    screen: &'static Screen,
+    console: Data<Console>,
+    request: HttpRequest,
+) -> HttpResponse {
     let visit = match Visit::begin(&console, &request, screen.place).await {
         Ok(visit) => visit,
         Err(fault) => return fault.outside(&console, &request),
@@ -186,7 +206,11 @@ async fn keep_flash(visit: &Visit, mut answer: HttpResponse) -> HttpResponse {
     let flash = answer.extensions_mut().remove::<Flash>();
     if let Some(flash) = flash {
         let token = visit.secret().expose();
-        if let Err(refusal) = visit.control_plane().stash(token, flash::SLOT, &flash).await {
+        if let Err(refusal) = visit
+            .control_plane()
+            .stash(token, flash::SLOT, &flash)
+            .await
+        {
             tracing::warn!(error = %refusal, "a flash could not be kept");
         }
     }
@@ -205,7 +229,9 @@ pub(crate) async fn read_form(request: &HttpRequest, body: web::Payload) -> Resu
         return Err(Fault::NotAForm);
     }
     let mut payload: Payload = body.into_inner();
-    let bytes = web::Bytes::from_request(request, &mut payload).await.map_err(|_| Fault::TooLarge)?;
+    let bytes = web::Bytes::from_request(request, &mut payload)
+        .await
+        .map_err(|_| Fault::TooLarge)?;
     Ok(Form::parse(&bytes))
 }
 

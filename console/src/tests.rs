@@ -12,9 +12,14 @@ use crate::{
 #[test]
 fn every_address_is_there_once() {
     let mut seen = BTreeSet::new();
-    let patterns = screens().map(|screen| screen.pattern()).chain(commands().map(|command| command.pattern()));
+    let patterns = screens()
+        .map(|screen| screen.pattern())
+        .chain(commands().map(|command| command.pattern()));
     for pattern in patterns {
-        assert!(pattern.starts_with('/') && !pattern[1..].contains("//"), "{pattern}");
+        assert!(
+            pattern.starts_with('/') && !pattern[1..].contains("//"),
+            "{pattern}"
+        );
         assert!(seen.insert(pattern.clone()), "{pattern} twice");
     }
 }
@@ -22,8 +27,15 @@ fn every_address_is_there_once() {
 #[test]
 fn every_scoped_row_names_its_permission() {
     for screen in screens().filter(|screen| screen.place != Place::Anywhere) {
-        let permission = screen.permission.unwrap_or_else(|| panic!("{} is for everyone", screen.pattern()));
-        assert_eq!(permission.is_platform(), screen.place == Place::Platform, "{}", screen.pattern());
+        let permission = screen
+            .permission
+            .unwrap_or_else(|| panic!("{} is for everyone", screen.pattern()));
+        assert_eq!(
+            permission.is_platform(),
+            screen.place == Place::Platform,
+            "{}",
+            screen.pattern()
+        );
     }
     for command in commands().filter(|command| command.place != Place::Anywhere) {
         assert!(command.permission.is_some(), "{}", command.pattern());
@@ -43,9 +55,16 @@ fn the_navigation_follows_the_permissions() {
     let labels = |role: Role| -> Vec<&str> {
         let powers: BTreeSet<Permission> = role.permissions().collect();
         let groups = navigation(Place::Platform, &powers);
-        groups.into_iter().flat_map(|group| group.items).map(|item| item.label).collect()
+        groups
+            .into_iter()
+            .flat_map(|group| group.items)
+            .map(|item| item.label)
+            .collect()
     };
-    assert_eq!(labels(Role::PlatformOwner), ["Tenants", "Nodes", "Staff and roles", "Audit log"]);
+    assert_eq!(
+        labels(Role::PlatformOwner),
+        ["Tenants", "Nodes", "Staff and roles", "Audit log"]
+    );
     assert_eq!(labels(Role::SupportEngineer), ["Tenants", "Nodes"]);
     assert!(labels(Role::TenantOwner).is_empty());
 }

@@ -67,7 +67,9 @@ impl Visit {
         request: &HttpRequest,
         place: Place,
     ) -> Result<Self, Fault> {
-        let request_id = RequestId::of(request).map(|id| id.to_string()).unwrap_or_default();
+        let request_id = RequestId::of(request)
+            .map(|id| id.to_string())
+            .unwrap_or_default();
         let control_plane = console.control_plane();
         let secret = console.cookies().session(request).ok_or(Fault::SignIn)?;
         let session = control_plane
@@ -83,7 +85,11 @@ impl Visit {
             Place::Platform | Place::Anywhere => None,
         };
         let flash = match request.method().is_safe() && !request.path().ends_with(".json") {
-            true => control_plane.take_stash(secret.expose(), flash::SLOT).await?,
+            true => {
+                control_plane
+                    .take_stash(secret.expose(), flash::SLOT)
+                    .await?
+            }
             false => None,
         };
         Ok(Self(Rc::new(Inner {
@@ -110,7 +116,9 @@ impl Visit {
     pub(crate) async fn require(&self, permission: Option<Permission>) -> Result<(), Fault> {
         match permission.filter(|permission| !self.may(*permission)) {
             None => Ok(()),
-            Some(missing) => Err(Fault::Forbidden(Box::new(denial::explain(self, missing).await?))),
+            Some(missing) => Err(Fault::Forbidden(Box::new(
+                denial::explain(self, missing).await?,
+            ))),
         }
     }
 
@@ -288,7 +296,9 @@ impl Visit {
             preferences: self.preferences(),
             form_target: Some(self.0.console.relying_party().issuer_origin().to_owned()),
         };
-        document::answer(status, &head, || shell::frame(self, self.0.flash.clone(), view))
+        document::answer(status, &head, || {
+            shell::frame(self, self.0.flash.clone(), view)
+        })
     }
 
     /// After a command: 303 to a page of ours, which says what was done. The route that ran the command
@@ -330,7 +340,8 @@ pub fn tenant_base(tenant: &Tenant) -> String {
 
 /// 303 to an own path. The path is checked here because it ends in a header.
 pub fn see_other(path: &str) -> HttpResponseBuilder {
-    let own = path.starts_with('/') && !path.starts_with("//") && !path.contains(['\\', '\r', '\n']);
+    let own =
+        path.starts_with('/') && !path.starts_with("//") && !path.contains(['\\', '\r', '\n']);
     let path = if own { path } else { crate::return_path::START };
     let mut answer = HttpResponse::SeeOther();
     answer
@@ -359,10 +370,16 @@ async fn powers(
         Some(tenant) => (tenant.id, Permission::all().to_vec()),
         None => {
             let all = Permission::all().iter().copied();
-            (console.platform(), all.filter(|permission| permission.is_platform()).collect())
+            (
+                console.platform(),
+                all.filter(|permission| permission.is_platform()).collect(),
+            )
         }
     };
-    let allowed = console.control_plane().allowed(caller, scope, &asked).await?;
+    let allowed = console
+        .control_plane()
+        .allowed(caller, scope, &asked)
+        .await?;
     Ok(allowed.into_iter().collect())
 }
 
@@ -373,10 +390,20 @@ async fn tenant_of(
     request: &HttpRequest,
     caller: &Caller,
 ) -> Result<Tenant, Fault> {
-    let slug: Slug = request.match_info().query("tenant").parse().map_err(|_| Fault::NotFound)?;
-    let environment: Environment =
-        request.match_info().query("env").parse().map_err(|_| Fault::NotFound)?;
-    let tenant = console.control_plane().get_tenant_by_slug(caller, &slug).await?;
+    let slug: Slug = request
+        .match_info()
+        .query("tenant")
+        .parse()
+        .map_err(|_| Fault::NotFound)?;
+    let environment: Environment = request
+        .match_info()
+        .query("env")
+        .parse()
+        .map_err(|_| Fault::NotFound)?;
+    let tenant = console
+        .control_plane()
+        .get_tenant_by_slug(caller, &slug)
+        .await?;
     if tenant.environment != environment {
         return Err(Fault::NotFound);
     }

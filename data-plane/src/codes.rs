@@ -55,6 +55,10 @@ pub struct CodeGrant {
 
 /// What became of a presented code.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one at a time, and nearly always the large one"
+)]
 pub enum Redemption {
     /// The first and only time.
     Fresh(CodeGrant),

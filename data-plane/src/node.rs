@@ -171,8 +171,7 @@ impl Node {
     /// password policy applies. Repeating it returns the user that is there.
     ///
     /// # Errors
-    /// See [`AccountError`]; [`AccountError::LinkInvalid`] never, an unheld tenant is
-    /// [`AccountError::RegistrationClosed`].
+    /// See [`AccountError`]; nobody can register at a tenant that is not held.
     pub async fn create_user_with_password(
         &self,
         tenant: TenantId,

@@ -17,27 +17,23 @@ import { consolePages, hostedPages, invitationPages, setupPages, unseen } from '
 const ARTIFACTS = join(ROOT, 'e2e/artifacts');
 const SMALLEST = { width: 320, height: 640 };
 
-let browser, product;
+let browser, product, empty;
 
 before(async () => {
   rmSync(ARTIFACTS, { recursive: true, force: true });
   mkdirSync(ARTIFACTS, { recursive: true });
-  [browser, product] = await Promise.all([launch(), Product.start()]);
+  [browser, product, empty] = await Promise.all([launch(), Product.start(), Product.start({ demo: false })]);
 });
 after(async () => {
   await browser?.close();
-  await product?.stop();
+  await Promise.all([product?.stop(), empty?.stop()]);
 });
 
-describe('hosted pages', () => hostedPages.forEach((sight) => see(sight, () => product)));
-describe('console pages', () => consolePages.forEach((sight) => see(sight, () => product)));
-describe('pages of an invited person', () => invitationPages.forEach((sight) => see(sight, () => product)));
-
-describe('pages of an installation that is still empty', () => {
-  let empty;
-  before(async () => (empty = await Product.start({ demo: false })));
-  after(() => empty?.stop());
-  setupPages.forEach((sight) => see(sight, () => empty));
+// Three people look at the same time; each walks through a list in its order, since one sight may need another.
+describe('every page', { concurrency: 3 }, () => {
+  walk('hosted pages', hostedPages, () => product);
+  walk('console pages', [...consolePages, ...invitationPages], () => product);
+  walk('pages of an installation that is still empty', setupPages, () => empty);
 });
 
 test('no page of the navigation is left out', async () => {
@@ -48,14 +44,18 @@ test('no page of the navigation is left out', async () => {
   await person.finish();
 });
 
-/** One test: a person goes somewhere and looks. */
-function see({ name, go, status = [] }, where) {
-  test(name, async () => {
-    const person = (await Person.sitDown(browser)).expect(...status);
-    await go(person, where());
-    const findings = await look(person.page, name);
-    await person.finish();
-    assert.deepEqual(findings, []);
+/** One test for each sight: a person goes there and looks. */
+function walk(title, sights, where) {
+  describe(title, { concurrency: 1 }, () => {
+    for (const { name, go, status = [] } of sights) {
+      test(name, async () => {
+        const person = (await Person.sitDown(browser)).expect(...status);
+        await go(person, where());
+        const findings = await look(person.page, name);
+        await person.finish();
+        assert.deepEqual(findings, []);
+      });
+    }
   });
 }
 
@@ -64,7 +64,7 @@ async function look(page, name) {
   for (const [width, viewport] of [['wide', WIDE], ['narrow', NARROW]]) {
     await page.setViewportSize(viewport);
     for (const colorScheme of ['light', 'dark']) {
-      await page.emulateMedia({ colorScheme });
+      await show(page, colorScheme);
       await page.screenshot({ path: join(ARTIFACTS, `${name}-${colorScheme}-${width}.png`), fullPage: true });
       const found = await graveFindings(page);
       findings.push(...found.map((finding) => `${colorScheme} ${width}: ${finding}`));
@@ -76,4 +76,16 @@ async function look(page, name) {
     if (pixels > 0) findings.push(`scrolls ${pixels} px sideways at ${viewport.width} px`);
   }
   return findings;
+}
+
+/** Switches the theme. Chromium leaves inherited `light-dark()` colours as they were; drawing anew sets them. */
+async function show(page, colorScheme) {
+  await page.emulateMedia({ colorScheme });
+  await page.evaluate(async () => {
+    const root = document.documentElement;
+    root.hidden = true;
+    root.getBoundingClientRect();
+    root.hidden = false;
+    await Promise.all(document.getAnimations().map((animation) => animation.finished));
+  });
 }

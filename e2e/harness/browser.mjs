@@ -71,7 +71,7 @@ export class Person {
 
   #watch(page) {
     const note = (text) => this.findings.push(text);
-    page.on('pageerror', (error) => /hydrate is not/.test(error.message) || note(`script error on ${page.url()}: ${error.message}`));
+    page.on('pageerror', (error) => note(`script error on ${page.url()}: ${error.message}`));
     page.on('console', (message) => {
       if (message.type() !== 'error' && message.type() !== 'warning') return;
       // Chromium repeats the status of an answer here; `response` below judges it.

@@ -13,7 +13,9 @@ pub fn Clipboard() -> impl IntoView {
     let said = RwSignal::new(String::new());
     Effect::new(move |_| {
         let listener = window_event_listener(ev::click, move |event| {
-            let target = event.target().and_then(|target| target.dyn_into::<Element>().ok());
+            let target = event
+                .target()
+                .and_then(|target| target.dyn_into::<Element>().ok());
             let button = target.and_then(|target| target.closest("[data-copy]").ok().flatten());
             if let Some(text) = button.and_then(|button| button.get_attribute("data-copy")) {
                 spawn_local(copy(text, said));

@@ -4,7 +4,9 @@
 //! the selection, Enter goes there. Answers may arrive out of order, so each search has a number and only
 //! the newest one is shown. Enter before the answer waits for it: nobody lands on yesterday's first row.
 
-use leptos::{ev::KeyboardEvent, leptos_dom::helpers::TimeoutHandle, prelude::*, task::spawn_local};
+use leptos::{
+    ev::KeyboardEvent, leptos_dom::helpers::TimeoutHandle, prelude::*, task::spawn_local,
+};
 use serde::Deserialize;
 use std::time::Duration;
 use wasm_bindgen::{JsCast, JsValue};
@@ -67,7 +69,8 @@ impl Finder {
         self.supersede();
         self.waiting.set_value(true);
         let begin = move || self.search(text);
-        self.pause.set_value(set_timeout_with_handle(begin, PAUSE).ok());
+        self.pause
+            .set_value(set_timeout_with_handle(begin, PAUSE).ok());
     }
 
     /// Makes whatever is under way yesterday's.
@@ -84,7 +87,9 @@ impl Finder {
         let number = self.newest.get_value();
         self.waiting.set_value(true);
         spawn_local(async move {
-            let found = fetch(&self.endpoint.get_value(), &text).await.unwrap_or_default();
+            let found = fetch(&self.endpoint.get_value(), &text)
+                .await
+                .unwrap_or_default();
             if self.newest.get_value() == number {
                 self.arrive(found);
             }
@@ -125,7 +130,11 @@ impl Finder {
 
     fn go(self) {
         let selected = self.selected.get_untracked();
-        let href = self.found.read_untracked().get(selected).map(|found| found.href.clone());
+        let href = self
+            .found
+            .read_untracked()
+            .get(selected)
+            .map(|found| found.href.clone());
         if let Some(href) = href {
             // A browser that refuses to navigate tells the person itself.
             let _ = window().location().set_href(&href);
@@ -173,11 +182,19 @@ fn row_id(list: &str, position: usize) -> String {
 
 /// An answer that cannot be had or read is as good as none: the form still leads to the search page.
 async fn fetch(endpoint: &str, text: &str) -> Result<Vec<Found>, JsValue> {
-    let url = format!("{endpoint}q={}", String::from(js_sys::encode_uri_component(text)));
-    let response: Response = JsFuture::from(window().fetch_with_str(&url)).await?.dyn_into()?;
+    let url = format!(
+        "{endpoint}q={}",
+        String::from(js_sys::encode_uri_component(text))
+    );
+    let response: Response = JsFuture::from(window().fetch_with_str(&url))
+        .await?
+        .dyn_into()?;
     if !response.ok() {
         return Ok(Vec::new());
     }
-    let body = JsFuture::from(response.text()?).await?.as_string().unwrap_or_default();
+    let body = JsFuture::from(response.text()?)
+        .await?
+        .as_string()
+        .unwrap_or_default();
     Ok(serde_json::from_str(&body).unwrap_or_default())
 }

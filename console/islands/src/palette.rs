@@ -24,8 +24,11 @@ pub fn Palette(
 
     Effect::new(move |_| {
         let listener = window_event_listener(ev::keydown, move |event| {
-            let called = (event.ctrl_key() || event.meta_key()) && event.key().eq_ignore_ascii_case("k");
-            if called && let (Some(dialog), Some(field)) = (dialog.get_untracked(), field.get_untracked()) {
+            let called =
+                (event.ctrl_key() || event.meta_key()) && event.key().eq_ignore_ascii_case("k");
+            if called
+                && let (Some(dialog), Some(field)) = (dialog.get_untracked(), field.get_untracked())
+            {
                 event.prevent_default();
                 open(&dialog, &field, finder);
             }

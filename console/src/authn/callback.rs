@@ -40,7 +40,9 @@ pub(crate) async fn show(console: Data<Console>, request: HttpRequest) -> HttpRe
         Err(failed) => failed.answer(&console),
     };
     let spent = console.cookies().end_login(&state);
-    answer.add_cookie(&spent).expect("a name of letters and an empty value are a valid cookie");
+    answer
+        .add_cookie(&spent)
+        .expect("a name of letters and an empty value are a valid cookie");
     answer
 }
 
@@ -50,7 +52,10 @@ async fn finish(
     state: &str,
 ) -> Result<HttpResponse, Failed> {
     let control_plane = console.control_plane();
-    let browser = console.cookies().login(request, state).ok_or(Failed::Attempt)?;
+    let browser = console
+        .cookies()
+        .login(request, state)
+        .ok_or(Failed::Attempt)?;
     let attempt = control_plane
         .take_console_login(state, browser.expose())
         .await
@@ -89,10 +94,15 @@ async fn begin_session(
         .map_err(Fault::from_operator_lookup)?;
     // A new session never continues an older one of the same browser (R-SESS-01).
     if let Some(earlier) = console.cookies().session(request) {
-        control_plane.end_console_session(earlier.expose()).await.map_err(Fault::from)?;
+        control_plane
+            .end_console_session(earlier.expose())
+            .await
+            .map_err(Fault::from)?;
     }
     let cookie = console.cookies().begin_session(&session);
-    Ok(see_other(return_path::checked(&attempt.return_to)).cookie(cookie).finish())
+    Ok(see_other(return_path::checked(&attempt.return_to))
+        .cookie(cookie)
+        .finish())
 }
 
 impl Failed {
@@ -106,9 +116,10 @@ impl Failed {
             Self::Issuer(code) if code == "access_denied" => {
                 (StatusCode::FORBIDDEN, "It was cancelled.")
             }
-            Self::Issuer(_) | Self::Exchange(_) | Self::Token(_) | Self::Fault(_) => {
-                (StatusCode::BAD_GATEWAY, "The sign-in service gave an answer that can't be used.")
-            }
+            Self::Issuer(_) | Self::Exchange(_) | Self::Token(_) | Self::Fault(_) => (
+                StatusCode::BAD_GATEWAY,
+                "The sign-in service gave an answer that can't be used.",
+            ),
         };
         if status == StatusCode::BAD_GATEWAY {
             tracing::warn!(error = %self, source = ?std::error::Error::source(&self).map(ToString::to_string), "a sign-in failed");

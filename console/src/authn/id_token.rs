@@ -92,10 +92,7 @@ pub(crate) fn verify(
 
 #[cfg(test)]
 mod tests {
-    use aws_lc_rs::{
-        encoding::AsDer,
-        signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair},
-    };
+    use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
     use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
     use chrono::TimeZone;
     use contract::ids::TypedId;
@@ -136,18 +133,33 @@ mod tests {
     }
 
     fn sign(key: &EncodingKey, kid: &str, claims: &Value) -> String {
-        let header = Header { kid: Some(kid.to_owned()), ..Header::new(Algorithm::ES256) };
+        let header = Header {
+            kid: Some(kid.to_owned()),
+            ..Header::new(Algorithm::ES256)
+        };
         jsonwebtoken::encode(&header, claims, key).unwrap()
     }
 
     fn check(token: &str, keys: &[PublicKey]) -> Result<UserId, IdTokenError> {
-        verify(token, keys, &Expected { issuer: ISSUER, client_id: CLIENT, nonce: "n", now: now() })
+        verify(
+            token,
+            keys,
+            &Expected {
+                issuer: ISSUER,
+                client_id: CLIENT,
+                nonce: "n",
+                now: now(),
+            },
+        )
     }
 
     #[test]
     fn a_token_for_this_sign_in_names_the_account() {
         let (key, public) = key_pair();
-        assert_eq!(check(&sign(&key, "k1", &claims()), &[public]), Ok(subject()));
+        assert_eq!(
+            check(&sign(&key, "k1", &claims()), &[public]),
+            Ok(subject())
+        );
     }
 
     #[test]
@@ -155,9 +167,21 @@ mod tests {
         let (key, public) = key_pair();
         let at = now().timestamp();
         let cases = [
-            ("iss", json!("http://127.0.0.1:7100/t/acme"), IdTokenError::Signature),
-            ("aud", json!("app_00000000000000000000000002"), IdTokenError::Signature),
-            ("azp", json!("app_00000000000000000000000002"), IdTokenError::Signature),
+            (
+                "iss",
+                json!("http://127.0.0.1:7100/t/acme"),
+                IdTokenError::Signature,
+            ),
+            (
+                "aud",
+                json!("app_00000000000000000000000002"),
+                IdTokenError::Signature,
+            ),
+            (
+                "azp",
+                json!("app_00000000000000000000000002"),
+                IdTokenError::Signature,
+            ),
             ("exp", json!(at - LEEWAY), IdTokenError::Time),
             ("iat", json!(at + LEEWAY + 1), IdTokenError::Time),
             ("nonce", json!("other"), IdTokenError::Nonce),
@@ -168,7 +192,11 @@ mod tests {
             let mut claims = claims();
             claims[claim] = value;
             let token = sign(&key, "k1", &claims);
-            assert_eq!(check(&token, std::slice::from_ref(&public)), Err(expected), "{claim}");
+            assert_eq!(
+                check(&token, std::slice::from_ref(&public)),
+                Err(expected),
+                "{claim}"
+            );
         }
     }
 
@@ -177,14 +205,23 @@ mod tests {
         let (key, _) = key_pair();
         let (_, other) = key_pair();
         let token = sign(&key, "k1", &claims());
-        assert_eq!(check(&token, std::slice::from_ref(&other)), Err(IdTokenError::Signature));
-        assert_eq!(check(&sign(&key, "k2", &claims()), &[other]), Err(IdTokenError::Key));
+        assert_eq!(
+            check(&token, std::slice::from_ref(&other)),
+            Err(IdTokenError::Signature)
+        );
+        assert_eq!(
+            check(&sign(&key, "k2", &claims()), &[other]),
+            Err(IdTokenError::Key)
+        );
         assert_eq!(check(&token, &[]), Err(IdTokenError::Key));
         assert_eq!(check("not.a.token", &[]), Err(IdTokenError::Key));
         // Another algorithm with the right key id: the key's algorithm decides, not the header's word.
         let (_, rest) = token.split_once('.').unwrap();
         let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"HS256","kid":"k1","typ":"JWT"}"#);
         let (_, public) = key_pair();
-        assert_eq!(check(&format!("{header}.{rest}"), &[public]), Err(IdTokenError::Signature));
+        assert_eq!(
+            check(&format!("{header}.{rest}"), &[public]),
+            Err(IdTokenError::Signature)
+        );
     }
 }

@@ -21,15 +21,22 @@ async fn begin(console: &Console, request: &HttpRequest) -> Result<HttpResponse,
     let control_plane = console.control_plane();
     if !again
         && let Some(secret) = console.cookies().session(request)
-        && control_plane.find_console_session(secret.expose()).await?.is_some()
+        && control_plane
+            .find_console_session(secret.expose())
+            .await?
+            .is_some()
     {
         return Ok(see_other(wanted).finish());
     }
     let attempt = control_plane.begin_console_login(wanted).await?;
     let url = console.relying_party().authorization_url(&attempt, again);
-    let cookie = console.cookies().begin_login(&attempt.state, &attempt.browser);
+    let cookie = console
+        .cookies()
+        .begin_login(&attempt.state, &attempt.browser);
     let mut answer = to_issuer(&url);
-    answer.add_cookie(&cookie).expect("a name of letters and a random value are a valid cookie");
+    answer
+        .add_cookie(&cookie)
+        .expect("a name of letters and a random value are a valid cookie");
     Ok(answer)
 }
 

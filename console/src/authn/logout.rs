@@ -21,7 +21,9 @@ pub(crate) async fn run(
     match end(&console, &request, body).await {
         Ok(mut answer) => {
             let gone = console.cookies().end_session();
-            answer.add_cookie(&gone).expect("a fixed name and an empty value are a valid cookie");
+            answer
+                .add_cookie(&gone)
+                .expect("a fixed name and an empty value are a valid cookie");
             answer
         }
         Err(fault) => fault.outside(&console, &request),
@@ -39,7 +41,9 @@ async fn end(
     let form = read_form(request, body).await?;
     let control_plane = console.control_plane();
     let secret = console.cookies().session(request);
-    let Some(secret) = secret else { return Ok(see_other("/signed-out").finish()) };
+    let Some(secret) = secret else {
+        return Ok(see_other("/signed-out").finish());
+    };
     let Some(session) = control_plane.find_console_session(secret.expose()).await? else {
         return Ok(see_other("/signed-out").finish());
     };
@@ -47,7 +51,9 @@ async fn end(
         return Err(Fault::ForeignForm);
     }
     let id_token = control_plane.end_console_session(secret.expose()).await?;
-    Ok(to_issuer(&console.relying_party().end_session_url(id_token.as_ref())))
+    Ok(to_issuer(
+        &console.relying_party().end_session_url(id_token.as_ref()),
+    ))
 }
 
 /// `GET /signed-out`: where signing out ends.

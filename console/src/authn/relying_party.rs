@@ -5,18 +5,18 @@
 //! `host::Egress`, which goes nowhere else. State, nonce and verifier come from the control plane.
 
 use contract::ids::ApplicationId;
+use control_plane::console_sessions::LoginAttempt;
+use host::Secret;
 use host::{Egress, EgressError};
 use oauth2::{
-    AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken,
-    EndpointNotSet, EndpointSet, ExtraTokenFields, HttpRequest, HttpResponse, PkceCodeChallenge,
-    PkceCodeVerifier, RedirectUrl, Scope, StandardRevocableToken, StandardTokenResponse, TokenUrl,
+    AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken, EndpointNotSet, EndpointSet,
+    ExtraTokenFields, HttpRequest, HttpResponse, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl,
+    Scope, StandardRevocableToken, StandardTokenResponse, TokenUrl,
     basic::{
         BasicErrorResponse, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse,
         BasicTokenType,
     },
 };
-use control_plane::console_sessions::LoginAttempt;
-use host::Secret;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -129,7 +129,9 @@ impl RelyingParty {
         let answer = self
             .client
             .exchange_code(AuthorizationCode::new(code))
-            .set_pkce_verifier(PkceCodeVerifier::new(attempt.pkce_verifier.expose().to_owned()))
+            .set_pkce_verifier(PkceCodeVerifier::new(
+                attempt.pkce_verifier.expose().to_owned(),
+            ))
             .request_async(&send)
             .await
             .map_err(|error| match error {

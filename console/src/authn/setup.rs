@@ -20,7 +20,11 @@ use crate::{Console, csrf, fault::Fault, form::Form, kit::*, routes::read_form, 
 pub(crate) async fn show(console: Data<Console>, request: HttpRequest) -> HttpResponse {
     let token = query(&request, "token").unwrap_or_default();
     let form = Form::with([("token", token.as_str())]);
-    match console.control_plane().check_setup_token(&Secret::new(token)).await {
+    match console
+        .control_plane()
+        .check_setup_token(&Secret::new(token))
+        .await
+    {
         Ok(()) => page(&console, StatusCode::OK, &form),
         Err(Refusal::NotFound { .. }) => spent(&console),
         Err(other) => Fault::from(other).outside(&console, &request),
@@ -54,7 +58,11 @@ async fn complete(
         email: form.text("email").to_owned(),
     };
     let token = Secret::new(form.raw("token"));
-    match console.control_plane().complete_setup(&token, invitee).await {
+    match console
+        .control_plane()
+        .complete_setup(&token, invitee)
+        .await
+    {
         Ok(link) => Ok(HttpResponse::SeeOther()
             .insert_header((header::LOCATION, link))
             .insert_header((header::CACHE_CONTROL, "no-store"))
@@ -89,14 +97,19 @@ fn page(console: &Console, status: StatusCode, form: &Form) -> HttpResponse {
 }
 
 fn spent(console: &Console) -> HttpResponse {
-    shell::signed_out(console, StatusCode::NOT_FOUND, "This link can't be used", || {
-        view! {
-            <h1>"This link can't be used"</h1>
-            <p class="lede">
-                "It was used, replaced by a newer one, or is older than a day. While nobody owns the platform, \
-                 each start of the process prints a new link."
-            </p>
-            <LinkButton href="/login">"Sign in"</LinkButton>
-        }
-    })
+    shell::signed_out(
+        console,
+        StatusCode::NOT_FOUND,
+        "This link can't be used",
+        || {
+            view! {
+                <h1>"This link can't be used"</h1>
+                <p class="lede">
+                    "It was used, replaced by a newer one, or is older than a day. While nobody owns the platform, \
+                     each start of the process prints a new link."
+                </p>
+                <LinkButton href="/login">"Sign in"</LinkButton>
+            }
+        },
+    )
 }

@@ -21,7 +21,9 @@ pub(super) fn strip(html: &str) -> String {
         if let Some(after) = rest.strip_prefix(MARKER) {
             rest = after;
         } else if rest.starts_with(ISLAND) {
-            let end = rest.find(ISLAND_END).map_or(rest.len(), |end| end + ISLAND_END.len());
+            let end = rest
+                .find(ISLAND_END)
+                .map_or(rest.len(), |end| end + ISLAND_END.len());
             kept.push_str(&rest[..end]);
             rest = &rest[end..];
         } else {
@@ -57,9 +59,18 @@ mod tests {
         for (html, expected) in [
             ("<title>A<!></title>", "<title>A</title>"),
             ("<p>a<!>b &lt;!&gt;</p><!>", "<p>ab &lt;!&gt;</p>"),
-            ("<input value=\"<!> > <b\"><!>", "<input value=\"<!> > <b\">"),
-            ("<th class=\"\" scope=\"col\">x<!></th>", "<th scope=\"col\">x</th>"),
-            ("<leptos-island data-x=\"1\"><p>a<!></p></leptos-island><!>", "<leptos-island data-x=\"1\"><p>a<!></p></leptos-island>"),
+            (
+                "<input value=\"<!> > <b\"><!>",
+                "<input value=\"<!> > <b\">",
+            ),
+            (
+                "<th class=\"\" scope=\"col\">x<!></th>",
+                "<th scope=\"col\">x</th>",
+            ),
+            (
+                "<leptos-island data-x=\"1\"><p>a<!></p></leptos-island><!>",
+                "<leptos-island data-x=\"1\"><p>a<!></p></leptos-island>",
+            ),
             ("text", "text"),
             ("<broken", "<broken"),
         ] {

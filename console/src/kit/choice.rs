@@ -69,14 +69,7 @@ pub fn toggle(form: &Form, name: &str, text: &str, detail: &str) -> AnyView {
     clippy::too_many_arguments,
     reason = "a private renderer; its two callers name every argument"
 )]
-fn ticked(
-    form: &Form,
-    name: &str,
-    value: &str,
-    text: &str,
-    detail: &str,
-    switch: bool,
-) -> AnyView {
+fn ticked(form: &Form, name: &str, value: &str, text: &str, detail: &str, switch: bool) -> AnyView {
     let class = if switch { "check toggle" } else { "check" };
     let id = format!("{name}-{value}");
     view! {
@@ -104,7 +97,12 @@ pub fn choices(form: &Form, name: &str, legend: &str, many: bool, choices: Vec<C
             }
         })
         .collect_view();
-    group(form, name, legend, view! { <div class="choices">{items}</div> }.into_any())
+    group(
+        form,
+        name,
+        legend,
+        view! { <div class="choices">{items}</div> }.into_any(),
+    )
 }
 
 /// One of a few, each a card with an icon.
@@ -123,7 +121,12 @@ pub fn choice_cards(form: &Form, name: &str, legend: &str, choices: Vec<Choice>)
             }
         })
         .collect_view();
-    group(form, name, legend, view! { <div class="choice-cards">{items}</div> }.into_any())
+    group(
+        form,
+        name,
+        legend,
+        view! { <div class="choice-cards">{items}</div> }.into_any(),
+    )
 }
 
 fn group(form: &Form, name: &str, legend: &str, items: AnyView) -> AnyView {

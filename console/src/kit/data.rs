@@ -68,7 +68,9 @@ pub fn monogram(name: &str, round: bool) -> AnyView {
 }
 
 fn initials(name: &str) -> String {
-    let mut words = name.split_whitespace().filter_map(|word| word.chars().next());
+    let mut words = name
+        .split_whitespace()
+        .filter_map(|word| word.chars().next());
     let first = words.next();
     let last = words.next_back();
     let letters = match (first, last) {

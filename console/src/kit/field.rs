@@ -66,12 +66,7 @@ impl Field {
     }
 
     /// A whole number between `min` and `max`, both included.
-    pub fn number(
-        name: impl Into<String>,
-        label: impl Into<String>,
-        min: i64,
-        max: i64,
-    ) -> Self {
+    pub fn number(name: impl Into<String>, label: impl Into<String>, min: i64, max: i64) -> Self {
         Self {
             min: Some(min),
             max: Some(max),
@@ -139,7 +134,10 @@ impl Field {
     /// The field with the value and the problem that `form` holds for it.
     pub fn view(self, form: &Form) -> AnyView {
         let problem = form.problem(&self.name).map(str::to_owned);
-        let (hint_id, error_id) = (format!("{}-hint", self.name), format!("{}-error", self.name));
+        let (hint_id, error_id) = (
+            format!("{}-hint", self.name),
+            format!("{}-error", self.name),
+        );
         let mut described = Vec::new();
         if !self.hint.is_empty() {
             described.push(hint_id.clone());
@@ -158,8 +156,8 @@ impl Field {
         let optional = self
             .optional
             .then(|| view! { " "<span class="opt">"optional"</span> });
-        let hint = (!self.hint.is_empty())
-            .then(|| view! { <p class="hint" id=hint_id>{self.hint}</p> });
+        let hint =
+            (!self.hint.is_empty()).then(|| view! { <p class="hint" id=hint_id>{self.hint}</p> });
         let error = problem
             .map(|problem| view! { <p class="error" id=error_id>{icon("warn")}{problem}</p> });
         view! {

@@ -128,16 +128,20 @@ pub fn Pager(
             view! { <a class="btn small" href=href rel="first">{icon("chevron-left")}"First"</a> }
                 .into_any()
         }
-        None => view! { <a class="btn small" aria-disabled="true">{icon("chevron-left")}"First"</a> }
-            .into_any(),
+        None => {
+            view! { <a class="btn small" aria-disabled="true">{icon("chevron-left")}"First"</a> }
+                .into_any()
+        }
     };
     let next = match next {
         Some(href) => {
             view! { <a class="btn small" href=href rel="next">"Next"{icon("chevron-right")}</a> }
                 .into_any()
         }
-        None => view! { <a class="btn small" aria-disabled="true">"Next"{icon("chevron-right")}</a> }
-            .into_any(),
+        None => {
+            view! { <a class="btn small" aria-disabled="true">"Next"{icon("chevron-right")}</a> }
+                .into_any()
+        }
     };
     view! {
         <nav class="pager" aria-label="Pages">

@@ -10,8 +10,8 @@ mod nav;
 mod switcher;
 
 use actix_web::{HttpResponse, http::StatusCode};
-use control_plane::console_sessions::Preferences;
 use console_islands::{Clipboard, Palette};
+use control_plane::console_sessions::Preferences;
 use leptos::prelude::*;
 
 pub use nav::{NavGroup, NavItem, navigation};

@@ -36,7 +36,10 @@ pub fn navigation(place: Place, powers: &BTreeSet<Permission>) -> Vec<NavGroup> 
     let mut groups: Vec<NavGroup> = Vec::new();
     for screen in routes::screens().filter(|screen| screen.place == place) {
         let Some(nav) = screen.nav else { continue };
-        if screen.permission.is_some_and(|needed| !powers.contains(&needed)) {
+        if screen
+            .permission
+            .is_some_and(|needed| !powers.contains(&needed))
+        {
             continue;
         }
         let item = NavItem {
@@ -65,7 +68,9 @@ pub(crate) fn place_of(visit: &Visit) -> Option<Place> {
 }
 
 pub(super) fn view(visit: &Visit, label: &str) -> AnyView {
-    let Some(place) = place_of(visit) else { return own_tenants(visit, label) };
+    let Some(place) = place_of(visit) else {
+        return own_tenants(visit, label);
+    };
     let groups = navigation(place, visit.powers());
     let groups: Vec<AnyView> = groups
         .into_iter()
@@ -81,7 +86,10 @@ fn own_tenants(visit: &Visit, label: &str) -> AnyView {
         .offered_tenants()
         .iter()
         .map(|tenant| {
-            let (href, name) = (format!("{}home", tenant_base(tenant)), tenant.name.to_string());
+            let (href, name) = (
+                format!("{}home", tenant_base(tenant)),
+                tenant.name.to_string(),
+            );
             view! { <li><a href=href>{icon("tenant")}<span>{name}</span></a></li> }
         })
         .collect_view();

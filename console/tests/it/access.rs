@@ -1,6 +1,9 @@
 //! Who gets in: sessions, forms, scopes. Walks the whole route table, so no page can be forgotten.
 
-use actix_web::{http::{StatusCode, header}, test};
+use actix_web::{
+    http::{StatusCode, header},
+    test,
+};
 use chrono::TimeDelta;
 use console::routes::{commands, screens};
 use contract::role::Role;
@@ -34,33 +37,83 @@ async fn without_a_session_no_command_runs() {
 #[actix_web::test]
 async fn a_form_of_another_site_or_another_session_is_refused() {
     let world = World::new().await;
-    let (mine, other) = (world.staff(Role::PlatformOwner).await, world.staff(Role::PlatformOwner).await);
+    let (mine, other) = (
+        world.staff(Role::PlatformOwner).await,
+        world.staff(Role::PlatformOwner).await,
+    );
     let token = world.token(&mine).await;
-    let form = [("form_token", token.as_str()), ("theme", "dark"), ("density", "compact")];
-    for (name, value) in [("sec-fetch-site", "cross-site"), ("origin", "https://evil.example")] {
-        let request = test::TestRequest::post().uri("/cmd/me/preferences").insert_header((name, value)).set_form(form);
-        assert_eq!(world.ask(request).await.status, StatusCode::FORBIDDEN, "{name}");
+    let form = [
+        ("form_token", token.as_str()),
+        ("theme", "dark"),
+        ("density", "compact"),
+    ];
+    for (name, value) in [
+        ("sec-fetch-site", "cross-site"),
+        ("origin", "https://evil.example"),
+    ] {
+        let request = test::TestRequest::post()
+            .uri("/cmd/me/preferences")
+            .insert_header((name, value))
+            .set_form(form);
+        assert_eq!(
+            world.ask(request).await.status,
+            StatusCode::FORBIDDEN,
+            "{name}"
+        );
     }
-    for wrong in [&[("theme", "dark")][..], &[("form_token", ""), ("theme", "dark")][..]] {
+    for wrong in [
+        &[("theme", "dark")][..],
+        &[("form_token", ""), ("theme", "dark")][..],
+    ] {
         let answer = world.post(Some(&mine), "/cmd/me/preferences", wrong).await;
         assert_eq!(answer.status, StatusCode::FORBIDDEN);
         assert!(answer.html.contains("This form can't be accepted"));
     }
-    assert_eq!(world.post(Some(&other), "/cmd/me/preferences", &form).await.status, StatusCode::FORBIDDEN);
-    assert_eq!(world.post(Some(&mine), "/cmd/me/preferences", &form).await.status, StatusCode::SEE_OTHER);
+    assert_eq!(
+        world
+            .post(Some(&other), "/cmd/me/preferences", &form)
+            .await
+            .status,
+        StatusCode::FORBIDDEN
+    );
+    assert_eq!(
+        world
+            .post(Some(&mine), "/cmd/me/preferences", &form)
+            .await
+            .status,
+        StatusCode::SEE_OTHER
+    );
     let dark = world.get(Some(&mine), "/me").await.html;
     assert!(dark.contains("data-theme=\"dark\"") && dark.contains("Your preferences are kept."));
-    assert!(!world.get(Some(&mine), "/me").await.html.contains("Your preferences are kept."), "said once");
+    assert!(
+        !world
+            .get(Some(&mine), "/me")
+            .await
+            .html
+            .contains("Your preferences are kept."),
+        "said once"
+    );
 }
 
 #[actix_web::test]
 async fn what_is_no_form_or_too_large_is_refused() {
     let world = World::new().await;
     let mine = world.staff(Role::PlatformOwner).await;
-    let json = test::TestRequest::post().uri("/cmd/me/preferences").set_json("{}");
-    assert_eq!(world.ask(json).await.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    let json = test::TestRequest::post()
+        .uri("/cmd/me/preferences")
+        .set_json("{}");
+    assert_eq!(
+        world.ask(json).await.status,
+        StatusCode::UNSUPPORTED_MEDIA_TYPE
+    );
     let large = "x".repeat(100_000);
-    let answer = world.post(Some(&mine), "/cmd/me/preferences", &[("theme", large.as_str())]).await;
+    let answer = world
+        .post(
+            Some(&mine),
+            "/cmd/me/preferences",
+            &[("theme", large.as_str())],
+        )
+        .await;
     assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE);
 }
 
@@ -70,7 +123,10 @@ async fn a_session_ends_by_itself() {
     let mine = world.staff(Role::PlatformOwner).await;
     assert_eq!(world.get(Some(&mine), "/me").await.status, StatusCode::OK);
     world.clock.advance(TimeDelta::minutes(31));
-    assert_eq!(world.get(Some(&mine), "/me").await.location, "/login?return=%2Fme");
+    assert_eq!(
+        world.get(Some(&mine), "/me").await.location,
+        "/login?return=%2Fme"
+    );
 }
 
 #[actix_web::test]
@@ -79,22 +135,46 @@ async fn signing_in_goes_straight_to_the_issuer_with_everything_the_protocol_ask
     let answer = world.get(None, "/login?return=//evil.example").await;
     assert_eq!(answer.status, StatusCode::SEE_OTHER);
     let url: url::Url = answer.location.parse().unwrap();
-    assert!(answer.location.starts_with("http://127.0.0.1:7100/t/platform/oauth2/authorize?"));
+    assert!(
+        answer
+            .location
+            .starts_with("http://127.0.0.1:7100/t/platform/oauth2/authorize?")
+    );
     let query: std::collections::HashMap<_, _> = url.query_pairs().into_owned().collect();
     assert_eq!(query["response_type"], "code");
     assert_eq!(query["code_challenge_method"], "S256");
     assert_eq!(query["redirect_uri"], format!("{ORIGIN}/login/callback"));
     assert_eq!(query["scope"], "openid");
-    assert!(query["state"].len() >= 43 && query["nonce"].len() >= 43 && query["code_challenge"].len() == 43);
-    let cookie = answer.headers.get(header::SET_COOKIE).unwrap().to_str().unwrap();
-    assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Lax"), "{cookie}");
-    assert!(!cookie.contains(&query["state"]), "the browser's half is not the one in the address");
+    assert!(
+        query["state"].len() >= 43
+            && query["nonce"].len() >= 43
+            && query["code_challenge"].len() == 43
+    );
+    let cookie = answer
+        .headers
+        .get(header::SET_COOKIE)
+        .unwrap()
+        .to_str()
+        .unwrap();
+    assert!(
+        cookie.contains("HttpOnly") && cookie.contains("SameSite=Lax"),
+        "{cookie}"
+    );
+    assert!(
+        !cookie.contains(&query["state"]),
+        "the browser's half is not the one in the address"
+    );
 }
 
 #[actix_web::test]
 async fn an_answer_nobody_asked_for_signs_nobody_in() {
     let world = World::new().await;
-    for query in ["", "?code=x", "?code=x&state=y", "?error=access_denied&state=y"] {
+    for query in [
+        "",
+        "?code=x",
+        "?code=x&state=y",
+        "?error=access_denied&state=y",
+    ] {
         let answer = world.get(None, &format!("/login/callback{query}")).await;
         assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{query}");
         assert!(answer.html.contains("Sign-in did not work"));
@@ -107,11 +187,23 @@ async fn signing_out_closes_the_console_and_goes_to_the_issuer() {
     let world = World::new().await;
     let mine = world.staff(Role::PlatformOwner).await;
     let token = world.token(&mine).await;
-    assert_eq!(world.post(Some(&mine), "/logout", &[]).await.status, StatusCode::FORBIDDEN);
-    let answer = world.post(Some(&mine), "/logout", &[("form_token", &token)]).await;
-    assert!(answer.location.starts_with("http://127.0.0.1:7100/t/platform/oauth2/logout?"));
+    assert_eq!(
+        world.post(Some(&mine), "/logout", &[]).await.status,
+        StatusCode::FORBIDDEN
+    );
+    let answer = world
+        .post(Some(&mine), "/logout", &[("form_token", &token)])
+        .await;
+    assert!(
+        answer
+            .location
+            .starts_with("http://127.0.0.1:7100/t/platform/oauth2/logout?")
+    );
     assert!(answer.location.contains("id_token_hint=") && answer.location.contains("signed-out"));
-    assert_eq!(world.get(Some(&mine), "/me").await.location, "/login?return=%2Fme");
+    assert_eq!(
+        world.get(Some(&mine), "/me").await.location,
+        "/login?return=%2Fme"
+    );
     assert_sound("/signed-out", &world.get(None, "/signed-out").await);
 }
 
@@ -120,13 +212,27 @@ async fn a_tenant_one_has_nothing_to_do_with_does_not_exist() {
     let world = World::new().await;
     let (acme, _globex) = (world.tenant("acme").await, world.tenant("globex").await);
     let owner = world.member(&acme, Role::TenantOwner).await;
-    assert_eq!(world.get(Some(&owner), "/t/acme/production/home").await.status, StatusCode::OK);
-    for path in ["/t/globex/production/home", "/t/nobody/production/home", "/t/acme/staging/home", "/t/ACME/production/home"] {
+    assert_eq!(
+        world
+            .get(Some(&owner), "/t/acme/production/home")
+            .await
+            .status,
+        StatusCode::OK
+    );
+    for path in [
+        "/t/globex/production/home",
+        "/t/nobody/production/home",
+        "/t/acme/staging/home",
+        "/t/ACME/production/home",
+    ] {
         let answer = world.get(Some(&owner), path).await;
         assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
         assert!(answer.html.contains("Nothing is here"), "{path}");
     }
-    assert_eq!(world.get(Some(&owner), "/").await.location, "/t/acme/production/home");
+    assert_eq!(
+        world.get(Some(&owner), "/").await.location,
+        "/t/acme/production/home"
+    );
 }
 
 #[actix_web::test]
@@ -141,7 +247,10 @@ async fn a_page_that_is_not_for_someone_says_why_and_whom_to_ask() {
     let staff = world.staff(Role::PlatformOperator).await;
     let answer = world.get(Some(&staff), "/t/acme/production/apps/new").await;
     assert_eq!(answer.status, StatusCode::FORBIDDEN);
-    assert!(answer.html.contains("applications.registration"), "names the duty");
+    assert!(
+        answer.html.contains("applications.registration"),
+        "names the duty"
+    );
     assert!(answer.html.contains("grant-bar") && answer.html.contains("data-scope=\"grant\""));
     assert_sound("/t/acme/production/apps/new", &answer);
 }

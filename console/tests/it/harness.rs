@@ -72,7 +72,13 @@ impl World {
             mailbox: None,
         })
         .unwrap();
-        Self { control_plane, clock: manual, console, entropy, _dir: dir }
+        Self {
+            control_plane,
+            clock: manual,
+            console,
+            entropy,
+            _dir: dir,
+        }
     }
 
     /// A tenant made by the product itself.
@@ -86,7 +92,11 @@ impl World {
             first_admin: None,
         };
         let caller = self.control_plane.system_caller();
-        self.control_plane.create_tenant(&caller, new, Mode::Commit).await.unwrap().tenant
+        self.control_plane
+            .create_tenant(&caller, new, Mode::Commit)
+            .await
+            .unwrap()
+            .tenant
     }
 
     /// Someone of the vendor with this role.
@@ -107,13 +117,18 @@ impl World {
             email: format!("{subject}@example.com"),
         };
         let held = [HeldRole { role, scope }];
-        self.control_plane.adopt_operator(subject, invitee, &held).await.unwrap();
+        self.control_plane
+            .adopt_operator(subject, invitee, &held)
+            .await
+            .unwrap();
         let session = self
             .control_plane
             .begin_console_session(subject, &Secret::new("id token"))
             .await
             .unwrap();
-        Browser { cookie: format!("bw_console={}", session.expose()) }
+        Browser {
+            cookie: format!("bw_console={}", session.expose()),
+        }
     }
 
     pub async fn get(&self, browser: Option<&Browser>, path: &str) -> Answer {
@@ -125,7 +140,12 @@ impl World {
     }
 
     /// Sends a form as a browser does from a page of ours.
-    pub async fn post(&self, browser: Option<&Browser>, path: &str, form: &[(&str, &str)]) -> Answer {
+    pub async fn post(
+        &self,
+        browser: Option<&Browser>,
+        path: &str,
+        form: &[(&str, &str)],
+    ) -> Answer {
         let mut request = test::TestRequest::post()
             .uri(path)
             .insert_header(("sec-fetch-site", "same-origin"))
@@ -138,18 +158,34 @@ impl World {
     }
 
     pub async fn ask(&self, request: test::TestRequest) -> Answer {
-        let app = test::init_service(App::new().configure(console::configure(self.console.clone()))).await;
+        let app =
+            test::init_service(App::new().configure(console::configure(self.console.clone())))
+                .await;
         let response = test::call_service(&app, request.to_request()).await;
         let (status, headers) = (response.status(), response.headers().clone());
-        let location = headers.get(header::LOCATION).map_or("", |value| value.to_str().unwrap()).to_owned();
+        let location = headers
+            .get(header::LOCATION)
+            .map_or("", |value| value.to_str().unwrap())
+            .to_owned();
         let html = String::from_utf8(test::read_body(response).await.to_vec()).unwrap();
-        Answer { status, location, headers, html }
+        Answer {
+            status,
+            location,
+            headers,
+            html,
+        }
     }
 
     /// The form token of the browser's session, read from a page like a browser would.
     pub async fn token(&self, browser: &Browser) -> String {
         let page = self.get(Some(browser), "/me").await.html;
-        page.split("name=\"form_token\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned()
+        page.split("name=\"form_token\" value=\"")
+            .nth(1)
+            .unwrap()
+            .split('"')
+            .next()
+            .unwrap()
+            .to_owned()
     }
 }
 
@@ -166,15 +202,40 @@ pub fn assert_sound(path: &str, answer: &Answer) {
     let html = &answer.html;
     assert!(html.starts_with("<!DOCTYPE html>"), "{path}: {html}");
     assert!(!html.contains(" style="), "{path} has an inline style");
-    assert!(!html.contains("<script>") && !html.contains(" onclick="), "{path} has an inline script");
-    let policy = answer.headers.get(header::CONTENT_SECURITY_POLICY).expect("a policy");
-    assert!(policy.to_str().unwrap().contains("default-src 'none'"), "{path}");
-    assert_eq!(answer.headers.get(header::CACHE_CONTROL).unwrap(), "no-store", "{path}");
-    let mut ids: Vec<&str> = html.split(" id=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    assert!(
+        !html.contains("<script>") && !html.contains(" onclick="),
+        "{path} has an inline script"
+    );
+    let policy = answer
+        .headers
+        .get(header::CONTENT_SECURITY_POLICY)
+        .expect("a policy");
+    assert!(
+        policy.to_str().unwrap().contains("default-src 'none'"),
+        "{path}"
+    );
+    assert_eq!(
+        answer.headers.get(header::CACHE_CONTROL).unwrap(),
+        "no-store",
+        "{path}"
+    );
+    let mut ids: Vec<&str> = html
+        .split(" id=\"")
+        .skip(1)
+        .filter_map(|rest| rest.split('"').next())
+        .collect();
     ids.sort_unstable();
     for pair in ids.windows(2) {
         assert_ne!(pair[0], pair[1], "{path} uses an id twice");
     }
-    assert_eq!(html.matches("<h1").count(), 1, "{path} needs exactly one h1");
-    assert_eq!(html.matches("<main").count(), 1, "{path} needs exactly one main");
+    assert_eq!(
+        html.matches("<h1").count(),
+        1,
+        "{path} needs exactly one h1"
+    );
+    assert_eq!(
+        html.matches("<main").count(),
+        1,
+        "{path} needs exactly one main"
+    );
 }

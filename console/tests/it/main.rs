@@ -1,4 +1,8 @@
 //! The console over HTTP, without a browser and without a node: who gets in, what they see, what a form does.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on says where by panicking"
+)]
 
 mod access;
 mod harness;

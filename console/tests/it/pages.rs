@@ -13,13 +13,23 @@ async fn every_page_of_the_navigation_is_complete_html() {
     let owner = world.member(&acme, Role::TenantOwner).await;
     for screen in console::routes::screens().filter(|screen| screen.nav.is_some()) {
         let path = example(&screen.pattern());
-        let browser = if path.starts_with("/p/") { &staff } else { &owner };
+        let browser = if path.starts_with("/p/") {
+            &staff
+        } else {
+            &owner
+        };
         let answer = world.get(Some(browser), &path).await;
         assert_eq!(answer.status, StatusCode::OK, "{path}: {}", answer.html);
         assert_sound(&path, &answer);
-        assert!(answer.html.contains("aria-current=\"page\""), "{path} is marked in the navigation");
+        assert!(
+            answer.html.contains("aria-current=\"page\""),
+            "{path} is marked in the navigation"
+        );
     }
-    for path in ["/me", "/search", "/search?q=acme", "/search?q=zzz", "/p/tenants/new", "/p/tenants/acme", "/p/tenants?q=zzz"] {
+    for path in [
+        "/me", "/search", "/search?q=acme", "/search?q=zzz", "/p/tenants/new", "/p/tenants/acme",
+        "/p/tenants?q=zzz",
+    ] {
         let answer = world.get(Some(&staff), path).await;
         assert_eq!(answer.status, StatusCode::OK, "{path}");
         assert_sound(path, &answer);
@@ -33,10 +43,18 @@ async fn the_navigation_has_what_the_person_may_use_and_nothing_else() {
     let auditor = world.staff(Role::SupportEngineer).await;
     let page = world.get(Some(&auditor), "/p/tenants").await.html;
     assert!(page.contains("href=\"/p/nodes\"") && !page.contains("href=\"/p/audit\""));
-    assert!(!page.contains("href=\"/p/tenants/new\""), "no button for what is refused");
+    assert!(
+        !page.contains("href=\"/p/tenants/new\""),
+        "no button for what is refused"
+    );
     let support = world.member(&acme, Role::UserSupport).await;
-    let page = world.get(Some(&support), "/t/acme/production/home").await.html;
-    assert!(page.contains("/t/acme/production/apps\"") && !page.contains("/t/acme/production/audit\""));
+    let page = world
+        .get(Some(&support), "/t/acme/production/home")
+        .await
+        .html;
+    assert!(
+        page.contains("/t/acme/production/apps\"") && !page.contains("/t/acme/production/audit\"")
+    );
 }
 
 #[actix_web::test]
@@ -54,11 +72,15 @@ async fn a_refused_form_keeps_what_was_typed_and_says_what_is_wrong() {
         ("admin_name", "Ada"),
         ("admin_email", "ada@example.com"),
     ];
-    let answer = world.post(Some(&staff), "/cmd/p/tenants/create", &form).await;
+    let answer = world
+        .post(Some(&staff), "/cmd/p/tenants/create", &form)
+        .await;
     assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
     assert_sound("/cmd/p/tenants/create", &answer);
     assert!(answer.html.contains("id=\"slug-error\"") && answer.html.contains("href=\"#slug\""));
-    assert!(answer.html.contains("value=\"Not A Slug\"") && answer.html.contains("Second &lt;Acme&gt;"));
+    assert!(
+        answer.html.contains("value=\"Not A Slug\"") && answer.html.contains("Second &lt;Acme&gt;")
+    );
 }
 
 #[actix_web::test]
@@ -69,10 +91,20 @@ async fn suspending_needs_the_name_and_the_version() {
     let token = world.token(&staff).await;
     let version = acme.version.to_string();
     let send = async |confirm: &str, version: &str| {
-        let form = [("form_token", token.as_str()), ("status", "suspended"), ("confirm", confirm), ("version", version)];
-        world.post(Some(&staff), "/cmd/p/tenants/acme/status", &form).await
+        let form = [
+            ("form_token", token.as_str()),
+            ("status", "suspended"),
+            ("confirm", confirm),
+            ("version", version),
+        ];
+        world
+            .post(Some(&staff), "/cmd/p/tenants/acme/status", &form)
+            .await
     };
-    assert_eq!(send("acne", &version).await.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(
+        send("acne", &version).await.status,
+        StatusCode::UNPROCESSABLE_ENTITY
+    );
     let stale = send("acme", "77").await;
     assert_eq!(stale.status, StatusCode::CONFLICT);
     assert!(stale.html.contains("Someone else changed this"));
@@ -88,8 +120,15 @@ async fn a_refused_command_is_written_down() {
     world.tenant("acme").await;
     let support = world.staff(Role::SupportEngineer).await;
     let token = world.token(&support).await;
-    let form = [("form_token", token.as_str()), ("status", "suspended"), ("confirm", "acme"), ("version", "1")];
-    let answer = world.post(Some(&support), "/cmd/p/tenants/acme/status", &form).await;
+    let form = [
+        ("form_token", token.as_str()),
+        ("status", "suspended"),
+        ("confirm", "acme"),
+        ("version", "1"),
+    ];
+    let answer = world
+        .post(Some(&support), "/cmd/p/tenants/acme/status", &form)
+        .await;
     assert_eq!(answer.status, StatusCode::FORBIDDEN);
     let owner = world.staff(Role::PlatformOwner).await;
     let log = world.get(Some(&owner), "/p/audit").await.html;
@@ -104,10 +143,30 @@ async fn search_finds_pages_and_tenants_and_only_ones_own() {
     let owner = world.member(&acme, Role::TenantOwner).await;
     let nodes = world.get(Some(&staff), "/search.json?q=nodes").await.html;
     assert!(nodes.contains("\"href\":\"/p/nodes\""), "{nodes}");
-    let own = world.get(Some(&owner), "/search.json?q=&in=/t/acme/production/home").await.html;
-    assert!(own.contains("/t/acme/production/policies") && !own.contains("globex") && !own.contains("/p/nodes"), "{own}");
-    let foreign = world.get(Some(&owner), "/search.json?q=globex&in=/t/globex/production/home").await.html;
+    let own = world
+        .get(Some(&owner), "/search.json?q=&in=/t/acme/production/home")
+        .await
+        .html;
+    assert!(
+        own.contains("/t/acme/production/policies")
+            && !own.contains("globex")
+            && !own.contains("/p/nodes"),
+        "{own}"
+    );
+    let foreign = world
+        .get(
+            Some(&owner),
+            "/search.json?q=globex&in=/t/globex/production/home",
+        )
+        .await
+        .html;
     assert_eq!(foreign, "[]");
-    let switch = world.get(Some(&staff), "/search.json?kind=tenants&q=glo").await.html;
-    assert!(switch.contains("/t/globex/production/home") && !switch.contains("/p/"), "{switch}");
+    let switch = world
+        .get(Some(&staff), "/search.json?kind=tenants&q=glo")
+        .await
+        .html;
+    assert!(
+        switch.contains("/t/globex/production/home") && !switch.contains("/p/"),
+        "{switch}"
+    );
 }

@@ -86,10 +86,12 @@ impl Snapshot {
         }
     }
 
-    /// A section of a tenant, if it is there and readable. Its hash is checked by whoever assembles.
+    /// A section of a tenant, if it is there and still itself: a file moved under another's name opens,
+    /// but is not what its name says.
     pub(crate) fn section(&self, tenant: TenantId, hash: &ContentHash) -> Option<String> {
         let bytes = self.section_file(tenant, hash).read().ok()?;
-        String::from_utf8(bytes.to_vec()).ok()
+        let body = String::from_utf8(bytes.to_vec()).ok()?;
+        (ContentHash::of(body.as_bytes()) == *hash).then_some(body)
     }
 
     /// Stores a verified version.

@@ -92,7 +92,10 @@ fn powers(visit: &Visit) -> AnyView {
         .map(|held| {
             let place = match held.scope {
                 Scope::Platform => "the platform".to_owned(),
-                Scope::Tenant(tenant) => names.get(&tenant).cloned().unwrap_or_else(|| tenant.to_string()),
+                Scope::Tenant(tenant) => names
+                    .get(&tenant)
+                    .cloned()
+                    .unwrap_or_else(|| tenant.to_string()),
             };
             role(held.role, &place)
         })
@@ -103,7 +106,9 @@ fn powers(visit: &Visit) -> AnyView {
 fn role(role: Role, place: &str) -> AnyView {
     let powers = role
         .permissions()
-        .map(|permission| view! { <li>{permission.phrase()}" "<code>{permission.key()}</code></li> })
+        .map(
+            |permission| view! { <li>{permission.phrase()}" "<code>{permission.key()}</code></li> },
+        )
         .collect_view();
     view! {
         <details>

@@ -114,11 +114,17 @@ async fn find(visit: &Visit) -> Result<Vec<Found>, Fault> {
 /// The tenant one searches from: the address of the page is sent along.
 async fn scope_of(visit: &Visit) -> Result<Option<Tenant>, Fault> {
     let from = visit.query("in").unwrap_or_default();
-    let slug = from.strip_prefix("/t/").and_then(|rest| rest.split('/').next());
+    let slug = from
+        .strip_prefix("/t/")
+        .and_then(|rest| rest.split('/').next());
     let Some(slug) = slug.and_then(|slug| slug.parse::<Slug>().ok()) else {
         return Ok(None);
     };
-    match visit.control_plane().get_tenant_by_slug(visit.caller(), &slug).await {
+    match visit
+        .control_plane()
+        .get_tenant_by_slug(visit.caller(), &slug)
+        .await
+    {
         Ok(tenant) => Ok(Some(tenant)),
         Err(Refusal::NotFound { .. } | Refusal::Forbidden(_)) => Ok(None),
         Err(other) => Err(other.into()),
@@ -142,8 +148,15 @@ fn identifier(visit: &Visit, here: Option<&Tenant>, text: &str) -> Option<Found>
         return Some(at("Node", "/p/nodes".to_owned(), "node"));
     }
     let tenant: TenantId = text.parse().ok()?;
-    let known = visit.offered_tenants().iter().find(|offered| offered.id == tenant)?;
-    Some(at(known.name.as_str(), format!("{}home", tenant_base(known)), "tenant"))
+    let known = visit
+        .offered_tenants()
+        .iter()
+        .find(|offered| offered.id == tenant)?;
+    Some(at(
+        known.name.as_str(),
+        format!("{}home", tenant_base(known)),
+        "tenant",
+    ))
 }
 
 /// Pages of the navigation whose name holds the text: of the tenant one is in, and of the platform.
@@ -151,9 +164,18 @@ async fn pages(visit: &Visit, here: Option<&Tenant>, text: &str) -> Result<Vec<F
     let mut found = Vec::new();
     if let Some(tenant) = here {
         let all = Permission::all();
-        let allowed = visit.control_plane().allowed(visit.caller(), tenant.id, all).await?;
+        let allowed = visit
+            .control_plane()
+            .allowed(visit.caller(), tenant.id, all)
+            .await?;
         let may = |permission: &Permission| allowed.contains(permission);
-        found.extend(pages_of(Place::Tenant, &tenant_base(tenant), tenant.name.as_str(), text, &may));
+        found.extend(pages_of(
+            Place::Tenant,
+            &tenant_base(tenant),
+            tenant.name.as_str(),
+            text,
+            &may,
+        ));
     }
     let may = |permission: &Permission| visit.may(*permission);
     found.extend(pages_of(Place::Platform, "/p/", "Platform", text, &may));
@@ -197,7 +219,11 @@ fn matches(label: &str, text: &str) -> bool {
 async fn tenants(visit: &Visit, text: &str) -> Result<Vec<Found>, Fault> {
     let page = PageRequest::parse(Some(MOST), None)?;
     let asked = (!text.is_empty()).then_some(text);
-    let tenants = match visit.control_plane().list_tenants(visit.caller(), asked, &page).await {
+    let tenants = match visit
+        .control_plane()
+        .list_tenants(visit.caller(), asked, &page)
+        .await
+    {
         Ok(page) => page.items,
         Err(Refusal::Forbidden(_)) => Vec::new(),
         Err(other) => return Err(other.into()),

@@ -8,5 +8,10 @@ use crate::{fault::Fault, pages::tenant::audit, visit::Visit};
 /// The page.
 pub(super) async fn show(visit: Visit) -> Result<HttpResponse, Fault> {
     let platform = visit.console().platform();
-    audit::log(visit, platform, "What vendor staff and the product itself did on the platform").await
+    audit::log(
+        visit,
+        platform,
+        "What vendor staff and the product itself did on the platform",
+    )
+    .await
 }

@@ -18,7 +18,11 @@ const TITLE: &str = "New tenant";
 
 /// The empty form.
 pub(super) async fn show(visit: Visit) -> Result<HttpResponse, Fault> {
-    let region = visit.control_plane().regions().first().map(Region::to_string);
+    let region = visit
+        .control_plane()
+        .regions()
+        .first()
+        .map(Region::to_string);
     let form = Form::with([
         ("environment", Environment::Production.as_str().to_owned()),
         ("region", region.unwrap_or_default()),
@@ -31,16 +35,30 @@ pub(super) async fn create(visit: Visit, mut form: Form) -> Result<HttpResponse,
     let Some(new) = read(&mut form) else {
         return Ok(visit.refused(TITLE, || page(&visit, &form)));
     };
-    let asked = visit.control_plane().create_tenant(visit.caller(), new, Mode::Commit).await;
+    let asked = visit
+        .control_plane()
+        .create_tenant(visit.caller(), new, Mode::Commit)
+        .await;
     match asked {
         Ok(created) => {
-            let flash = told(&visit, created.tenant.name.as_str(), created.first_admin.as_ref());
+            let flash = told(
+                &visit,
+                created.tenant.name.as_str(),
+                created.first_admin.as_ref(),
+            );
             let page = visit.href(&format!("tenants/{}?new=1", created.tenant.slug));
             Ok(visit.done(&flash, &page))
         }
         Err(refusal) => {
-            let fields = [("slug_taken", "slug"), ("host_taken", "host"), ("email_taken", "admin_email")];
-            form.absorb(refusal, &[&fields[..], &[("other_party", "admin_email")]].concat())?;
+            let fields = [
+                ("slug_taken", "slug"),
+                ("host_taken", "host"),
+                ("email_taken", "admin_email"),
+            ];
+            form.absorb(
+                refusal,
+                &[&fields[..], &[("other_party", "admin_email")]].concat(),
+            )?;
             Ok(visit.refused(TITLE, || page(&visit, &form)))
         }
     }
@@ -57,7 +75,10 @@ fn read(form: &mut Form) -> Option<NewTenant> {
         email: form.text("admin_email").to_owned(),
     };
     if let Err(invalid) = admin.check() {
-        form.refuse(format!("admin_{}", invalid.what), format!("The administrator's {} {}.", invalid.what, invalid.reason));
+        form.refuse(
+            format!("admin_{}", invalid.what),
+            format!("The administrator's {} {}.", invalid.what, invalid.reason),
+        );
     }
     if !form.is_valid() {
         return None;
@@ -75,11 +96,17 @@ fn read(form: &mut Form) -> Option<NewTenant> {
 /// What the next page says: that the tenant exists, and what became of the invitation.
 fn told(visit: &Visit, name: &str, admin: Option<&Invited>) -> Flash {
     let made = format!("Created {name}.");
-    let Some(admin) = admin else { return Flash::done(made) };
+    let Some(admin) = admin else {
+        return Flash::done(made);
+    };
     let address = &admin.operator.email;
     let flash = match &admin.invitation {
-        Invitation::Sent => Flash::done(format!("{made} An invitation is on its way to {address}.")),
-        Invitation::NotNeeded => Flash::done(format!("{made} {address} has an account and can sign in.")),
+        Invitation::Sent => {
+            Flash::done(format!("{made} An invitation is on its way to {address}."))
+        }
+        Invitation::NotNeeded => {
+            Flash::done(format!("{made} {address} has an account and can sign in."))
+        }
         Invitation::Tried => Flash::done(made),
         Invitation::NotSent { reason } => Flash::warn(format!(
             "{made} The invitation to {address} did not go out: {reason}. Send it again from the tenant's admin roles."

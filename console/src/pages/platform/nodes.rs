@@ -21,8 +21,15 @@ pub(super) async fn show(visit: Visit) -> Result<HttpResponse, Fault> {
 
 fn tiles(nodes: &[NodeState]) -> AnyView {
     let connected = nodes.iter().filter(|state| state.connected).count();
-    let behind = nodes.iter().filter(|state| !state.behind.is_empty()).count();
-    let refused = nodes.iter().flat_map(|state| &state.behind).filter(|lag| lag.rejected.is_some()).count();
+    let behind = nodes
+        .iter()
+        .filter(|state| !state.behind.is_empty())
+        .count();
+    let refused = nodes
+        .iter()
+        .flat_map(|state| &state.behind)
+        .filter(|lag| lag.rejected.is_some())
+        .count();
     view! {
         <dl class="tiles">
             <StatTile label="Connected" value=format!("{connected} of {}", nodes.len()) />
@@ -59,7 +66,11 @@ fn row(visit: &Visit, state: &NodeState) -> AnyView {
         true => pill(Tone::Ok, "Serving"),
         false => pill(Tone::Bad, "Not connected"),
     };
-    let refused = state.behind.iter().filter(|lag| lag.rejected.is_some()).count();
+    let refused = state
+        .behind
+        .iter()
+        .filter(|lag| lag.rejected.is_some())
+        .count();
     let releases = match (refused, state.behind.len()) {
         (0, 0) => pill(Tone::Ok, "Up to date"),
         (0, behind) => pill(Tone::Warn, format!("{behind} behind")),

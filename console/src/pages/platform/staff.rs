@@ -31,7 +31,10 @@ pub(super) async fn invite(visit: Visit, mut form: Form) -> Result<HttpResponse,
         email: form.text("email").to_owned(),
     };
     if let Some(role) = role {
-        let wanted = HeldRole { role, scope: Scope::Platform };
+        let wanted = HeldRole {
+            role,
+            scope: Scope::Platform,
+        };
         let asked = visit
             .control_plane()
             .invite_operator(visit.caller(), wanted, invitee, Mode::Commit)
@@ -42,7 +45,11 @@ pub(super) async fn invite(visit: Visit, mut form: Form) -> Result<HttpResponse,
                 return Ok(visit.done(&flash, &visit.href("staff")));
             }
             Err(refusal) => {
-                let fields = [("role_held", "role"), ("other_party", "email"), ("email_taken", "email")];
+                let fields = [
+                    ("role_held", "role"),
+                    ("other_party", "email"),
+                    ("email_taken", "email"),
+                ];
                 form.absorb(refusal, &fields)?;
             }
         }
@@ -62,20 +69,30 @@ pub(super) async fn resend(visit: Visit, form: Form) -> Result<HttpResponse, Fau
 }
 
 async fn members(visit: &Visit) -> Result<Vec<Member>, Fault> {
-    Ok(visit.control_plane().list_members(visit.caller(), Scope::Platform).await?)
+    Ok(visit
+        .control_plane()
+        .list_members(visit.caller(), Scope::Platform)
+        .await?)
 }
 
 fn told(name: &str, invitation: &Invitation) -> Flash {
     match invitation {
-        Invitation::Sent | Invitation::Tried => Flash::done(format!("{name}: the invitation is on its way.")),
+        Invitation::Sent | Invitation::Tried => {
+            Flash::done(format!("{name}: the invitation is on its way."))
+        }
         Invitation::NotNeeded => Flash::done(format!("{name} has an account and can sign in.")),
-        Invitation::NotSent { reason } => Flash::warn(format!("{name}: the invitation did not go out: {reason}.")),
+        Invitation::NotSent { reason } => {
+            Flash::warn(format!("{name}: the invitation did not go out: {reason}."))
+        }
     }
 }
 
 fn page(visit: &Visit, members: &[Member], form: &Form) -> AnyView {
     let may_invite = visit.may(Permission::StaffManage);
-    let rows: Vec<AnyView> = members.iter().map(|member| row(visit, member, may_invite)).collect();
+    let rows: Vec<AnyView> = members
+        .iter()
+        .map(|member| row(visit, member, may_invite))
+        .collect();
     let columns = vec![
         Column::text("Person"),
         Column::text("Roles"),
@@ -93,7 +110,11 @@ fn page(visit: &Visit, members: &[Member], form: &Form) -> AnyView {
 
 fn row(visit: &Visit, member: &Member, may_invite: bool) -> AnyView {
     let operator = &member.operator;
-    let roles: Vec<AnyView> = member.roles.iter().map(|held| tag(held.role.title())).collect();
+    let roles: Vec<AnyView> = member
+        .roles
+        .iter()
+        .map(|held| tag(held.role.title()))
+        .collect();
     let resend = (may_invite && operator.kind == OperatorKind::Person).then(|| {
         let hidden = vec![("operator", operator.id.to_string())];
         view! {

@@ -55,10 +55,16 @@ pub(super) async fn set_status(visit: Visit, mut form: Form) -> Result<HttpRespo
         .set_tenant_status(visit.caller(), at, wanted, Mode::Commit)
         .await?;
     let flash = match wanted {
-        TenantStatus::Suspended => format!("Suspended {}. Nodes refuse it from the next release on.", changed.name),
+        TenantStatus::Suspended => format!(
+            "Suspended {}. Nodes refuse it from the next release on.",
+            changed.name
+        ),
         TenantStatus::Active => format!("Resumed {}.", changed.name),
     };
-    Ok(visit.done(&Flash::done(flash), &visit.href(&format!("tenants/{}", changed.slug))))
+    Ok(visit.done(
+        &Flash::done(flash),
+        &visit.href(&format!("tenants/{}", changed.slug)),
+    ))
 }
 
 async fn look(visit: &Visit) -> Result<Seen, Fault> {
@@ -72,16 +78,24 @@ async fn look(visit: &Visit) -> Result<Seen, Fault> {
     Ok(Seen {
         issuer: control_plane.issuer(&tenant),
         effectiveness: control_plane.effectiveness(caller, tenant.id).await?,
-        nodes: nodes.into_iter().filter(|state| state.node.region == tenant.region).collect(),
+        nodes: nodes
+            .into_iter()
+            .filter(|state| state.node.region == tenant.region)
+            .collect(),
         tenant,
     })
 }
 
 fn page(visit: &Visit, seen: &Seen, form: &Form) -> AnyView {
     let tenant = &seen.tenant;
-    let crumbs = crumbs(vec![("Tenants".to_owned(), visit.href("tenants"))], tenant.name.to_string());
+    let crumbs = crumbs(
+        vec![("Tenants".to_owned(), visit.href("tenants"))],
+        tenant.name.to_string(),
+    );
     let open = format!("{}home", tenant_base(tenant));
-    let actions = view! { <LinkButton href=open icon="arrow-right">"Look into the tenant"</LinkButton> }.into_any();
+    let actions =
+        view! { <LinkButton href=open icon="arrow-right">"Look into the tenant"</LinkButton> }
+            .into_any();
     view! {
         <PageHead title=tenant.name.to_string() crumbs=crumbs state=status(tenant.status) actions=actions />
         <ErrorSummary form=form />
@@ -112,14 +126,22 @@ fn next_steps(tenant: &Tenant, issuer: &str) -> AnyView {
 
 fn facts(visit: &Visit, seen: &Seen) -> Vec<(String, AnyView)> {
     let tenant = &seen.tenant;
-    let Effectiveness { version, applied, nodes, .. } = &seen.effectiveness;
+    let Effectiveness {
+        version,
+        applied,
+        nodes,
+        ..
+    } = &seen.effectiveness;
     let issuer = seen.issuer.clone();
     let mut facts = vec![
         kv("Tenant", id(tenant.id)),
         kv("Issuer", view! { <code>{issuer}</code> }),
         kv("Environment", environment(tenant.environment)),
         kv("Region", tenant.region.to_string()),
-        kv("Release", format!("{version}, served by {applied} of {nodes} nodes")),
+        kv(
+            "Release",
+            format!("{version}, served by {applied} of {nodes} nodes"),
+        ),
         kv("Created", time(tenant.created_at, visit.now())),
     ];
     if let Some(host) = &tenant.host {
@@ -145,7 +167,10 @@ fn nodes(visit: &Visit, seen: &Seen) -> AnyView {
                 None => (seen.effectiveness.version, pill(Tone::Ok, "Up to date")),
                 Some(lag) => match &lag.rejected {
                     Some(reason) => (lag.applied, pill(Tone::Bad, format!("Rejected: {reason}"))),
-                    None => (lag.applied, pill(Tone::Warn, format!("Behind {}", lag.released))),
+                    None => (
+                        lag.applied,
+                        pill(Tone::Warn, format!("Behind {}", lag.released)),
+                    ),
                 },
             };
             view! {
@@ -173,7 +198,12 @@ fn danger(visit: &Visit, tenant: &Tenant, form: &Form) -> Option<AnyView> {
         return None;
     }
     let action = visit.command(&format!("tenants/{}/status", tenant.slug));
-    let hidden = |status: &str| vec![("version", tenant.version.to_string()), ("status", status.to_owned())];
+    let hidden = |status: &str| {
+        vec![
+            ("version", tenant.version.to_string()),
+            ("status", status.to_owned()),
+        ]
+    };
     Some(match tenant.status {
         TenantStatus::Active => view! {
             <DangerZone title="Suspend" consequence="Nobody can sign in and no token is issued until it is resumed. Nothing is deleted.">

@@ -70,13 +70,21 @@ fn list(
     let rows: Vec<AnyView> = page
         .items
         .iter()
-        .map(|tenant| row(visit, tenant, behind.get(&tenant.id).copied().unwrap_or_default()))
+        .map(|tenant| {
+            row(
+                visit,
+                tenant,
+                behind.get(&tenant.id).copied().unwrap_or_default(),
+            )
+        })
         .collect();
     let shown = match page.items.len() {
         1 => "1 tenant".to_owned(),
         number => format!("{number} tenants"),
     };
-    let first = visit.query("after").map(|_| visit.with_query(&[("after", None)]));
+    let first = visit
+        .query("after")
+        .map(|_| visit.with_query(&[("after", None)]));
     let next = page
         .next
         .as_ref()

@@ -15,7 +15,12 @@ pub(super) async fn list(visit: Visit) -> Result<HttpResponse, Fault> {
     let text = visit.query("q");
     let page = visit
         .control_plane()
-        .list_apis(visit.caller(), visit.tenant().id, text.as_deref(), &visit.page_request()?)
+        .list_apis(
+            visit.caller(),
+            visit.tenant().id,
+            text.as_deref(),
+            &visit.page_request()?,
+        )
         .await?;
     Ok(visit.page("APIs", || list_view(&visit, &page, text.is_some())))
 }
@@ -28,7 +33,11 @@ fn list_view(visit: &Visit, page: &Page<ApiRecord>, filtered: bool) -> AnyView {
             view! { <LinkButton href=href kind=ButtonKind::Primary icon="plus">"New API"</LinkButton> }
         })
         .into_any();
-    let content = if page.items.is_empty() { empty(filtered, may) } else { table(visit, page) };
+    let content = if page.items.is_empty() {
+        empty(filtered, may)
+    } else {
+        table(visit, page)
+    };
     let search = search(visit, "Find an API by name or audience");
     view! {
         <PageHead title="APIs" sub="What access tokens can be for: an audience and the scopes it understands." actions=new />
@@ -39,7 +48,11 @@ fn list_view(visit: &Visit, page: &Page<ApiRecord>, filtered: bool) -> AnyView {
 
 fn empty(filtered: bool, may: bool) -> AnyView {
     let (icon, title, text) = if filtered {
-        ("search", "No API matches", "Search for part of a name or of an audience.")
+        (
+            "search",
+            "No API matches",
+            "Search for part of a name or of an audience.",
+        )
     } else if may {
         (
             "link",
@@ -47,7 +60,11 @@ fn empty(filtered: bool, may: bool) -> AnyView {
             "Register an API to give applications tokens for it. Without one, tokens are only good for signing people in.",
         )
     } else {
-        ("link", "No APIs yet", "An application developer of the tenant can register one.")
+        (
+            "link",
+            "No APIs yet",
+            "An application developer of the tenant can register one.",
+        )
     };
     view! { <Empty icon_name=icon title=title text=text /> }.into_any()
 }
@@ -59,8 +76,16 @@ fn table(visit: &Visit, page: &Page<ApiRecord>) -> AnyView {
         .iter()
         .map(|record| {
             let api = &record.api;
-            let link = row_link(visit.href(&format!("apis/{}", api.id)), api.name.clone(), "");
-            let scopes: Vec<AnyView> = api.scopes.iter().map(|scope| tag(scope.scope.as_str())).collect();
+            let link = row_link(
+                visit.href(&format!("apis/{}", api.id)),
+                api.name.clone(),
+                "",
+            );
+            let scopes: Vec<AnyView> = api
+                .scopes
+                .iter()
+                .map(|scope| tag(scope.scope.as_str()))
+                .collect();
             let audience = api.audience.to_string();
             view! {
                 <tr class="linked">
@@ -73,7 +98,9 @@ fn table(visit: &Visit, page: &Page<ApiRecord>) -> AnyView {
             .into_any()
         })
         .collect();
-    let columns = ["Name", "Audience", "Scopes", "Last changed"].map(Column::text).into();
+    let columns = ["Name", "Audience", "Scopes", "Last changed"]
+        .map(Column::text)
+        .into();
     let pager = pager(visit, page, "API", "APIs");
     view! { <Table label="APIs" columns=columns>{rows}</Table>{pager} }.into_any()
 }

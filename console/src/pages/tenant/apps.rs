@@ -40,13 +40,21 @@ pub(super) async fn list(visit: Visit) -> Result<HttpResponse, Fault> {
     let text = visit.query("q");
     let page = visit
         .control_plane()
-        .list_applications(visit.caller(), visit.tenant().id, text.as_deref(), &visit.page_request()?)
+        .list_applications(
+            visit.caller(),
+            visit.tenant().id,
+            text.as_deref(),
+            &visit.page_request()?,
+        )
         .await?;
     Ok(visit.page("Applications", || list_view(&visit, &page, text.is_some())))
 }
 
 fn list_view(visit: &Visit, page: &Page<ApplicationRecord>, filtered: bool) -> AnyView {
-    let new = visit.may(Permission::ApplicationsEdit).then(|| new_button(visit)).into_any();
+    let new = visit
+        .may(Permission::ApplicationsEdit)
+        .then(|| new_button(visit))
+        .into_any();
     let content = if page.items.is_empty() {
         empty(visit, filtered)
     } else {
@@ -92,7 +100,9 @@ fn empty(visit: &Visit, filtered: bool) -> AnyView {
 
 fn table(visit: &Visit, page: &Page<ApplicationRecord>) -> AnyView {
     let rows: Vec<AnyView> = page.items.iter().map(|record| row(visit, record)).collect();
-    let columns = ["Name", "Client ID", "State", "Secrets", "Worth a look"].map(Column::text).into();
+    let columns = ["Name", "Client ID", "State", "Secrets", "Worth a look"]
+        .map(Column::text)
+        .into();
     let pager = pager(visit, page, "application", "applications");
     view! {
         <Table label="Applications" columns=columns>{rows}</Table>

@@ -22,7 +22,12 @@ use crate::{fault::Fault, kit::*, visit::Visit};
 /// `GET audit`: the tenant's log.
 pub(super) async fn show(visit: Visit) -> Result<HttpResponse, Fault> {
     let tenant = visit.tenant().id;
-    log(visit, tenant, "Who changed what in this tenant, or tried to. Vendor staff included.").await
+    log(
+        visit,
+        tenant,
+        "Who changed what in this tenant, or tried to. Vendor staff included.",
+    )
+    .await
 }
 
 /// The log of `tenant` as a page of the visit's scope, filtered as the address says; `sub` is the line
@@ -34,7 +39,9 @@ pub(crate) async fn log(
 ) -> Result<HttpResponse, Fault> {
     let asked = Asked::read(&visit)?;
     let (control_plane, caller) = (visit.control_plane(), visit.caller());
-    let events = control_plane.list_audit_events(caller, tenant, &asked.filter(), &visit.page_request()?).await?;
+    let events = control_plane
+        .list_audit_events(caller, tenant, &asked.filter(), &visit.page_request()?)
+        .await?;
     let chain = match visit.query("verify") {
         Some(_) => Some(control_plane.verify_audit(caller, tenant).await?),
         None => None,
@@ -49,9 +56,18 @@ fn page(
     (sub, chain): (&'static str, Option<ChainReport>),
 ) -> AnyView {
     let verify = visit.with_query(&[("verify", Some("1"))]);
-    let verify = view! { <LinkButton href=verify icon="shield">"Check the chain"</LinkButton> }.into_any();
-    let rows: Vec<AnyView> = events.items.iter().map(|record| row(visit, record)).collect();
-    let content = if rows.is_empty() { empty(visit, asked) } else { table(visit, events, rows) };
+    let verify =
+        view! { <LinkButton href=verify icon="shield">"Check the chain"</LinkButton> }.into_any();
+    let rows: Vec<AnyView> = events
+        .items
+        .iter()
+        .map(|record| row(visit, record))
+        .collect();
+    let content = if rows.is_empty() {
+        empty(visit, asked)
+    } else {
+        table(visit, events, rows)
+    };
     view! {
         <PageHead title="Audit log" sub=sub actions=verify />
         {chain.map(|report| chain_notice(&report))}
@@ -67,7 +83,10 @@ fn page(
 fn chain_notice(report: &ChainReport) -> AnyView {
     match report.broken_at {
         None => {
-            let text = format!("All {} events hold. The last one's hash is {}.", report.events, report.head);
+            let text = format!(
+                "All {} events hold. The last one's hash is {}.",
+                report.events, report.head
+            );
             view! { <Notice tone=Tone::Ok title="The chain is unbroken">{text}</Notice> }.into_any()
         }
         Some(position) => {
@@ -99,9 +118,12 @@ fn empty(visit: &Visit, asked: &Asked) -> AnyView {
 }
 
 fn table(visit: &Visit, events: &Page<AuditRecord>, rows: Vec<AnyView>) -> AnyView {
-    let columns = ["When (UTC)", "What", "Who", "Outcome", "About", "Request"].map(Column::text).into();
+    let columns = ["When (UTC)", "What", "Who", "Outcome", "About", "Request"]
+        .map(Column::text)
+        .into();
     let pager = pager(visit, events, "event", "events");
-    view! { <Table label="Audit events, newest first" columns=columns>{rows}</Table>{pager} }.into_any()
+    view! { <Table label="Audit events, newest first" columns=columns>{rows}</Table>{pager} }
+        .into_any()
 }
 
 /// This page with one more filter, from its first event on.
@@ -115,7 +137,8 @@ fn row(visit: &Visit, record: &AuditRecord) -> AnyView {
     let actor = narrowed(visit, "actor", &event.actor.operator.to_string());
     let name = event.actor.name.clone();
     let via = format!("via {}", via(&event.actor.via));
-    let who = view! { <a href=actor>{name}</a><small>{party_of(event.actor.party)}" "{via}</small> };
+    let who =
+        view! { <a href=actor>{name}</a><small>{party_of(event.actor.party)}" "{via}</small> };
     view! {
         <tr id=event.id.to_string()>
             <td><time class="time" datetime=machine>{absolute(event.at)}</time></td>
@@ -186,7 +209,10 @@ fn details(record: &AuditRecord) -> AnyView {
         kv("Action", view! { <code>{event.action.clone()}</code> }),
         kv("Position in the chain", event.seq.to_string()),
         kv("Hash", view! { <code>{record.hash.to_string()}</code> }),
-        kv("Hash of the event before", view! { <code>{event.previous.to_string()}</code> }),
+        kv(
+            "Hash of the event before",
+            view! { <code>{event.previous.to_string()}</code> },
+        ),
     ];
     let state = |caption: &'static str, value: &Option<Value>| {
         value.as_ref().map(|value| {

@@ -33,11 +33,14 @@ struct State {
 
 impl State {
     async fn load(visit: &Visit) -> Result<Self, Fault> {
-        let (control_plane, caller, tenant) = (visit.control_plane(), visit.caller(), visit.tenant().id);
+        let (control_plane, caller, tenant) =
+            (visit.control_plane(), visit.caller(), visit.tenant().id);
         let applications = match visit.may(Permission::ApplicationsView) {
             true => {
                 let hundred = PageRequest::parse(Some(100), None)?;
-                let page = control_plane.list_applications(caller, tenant, None, &hundred).await?;
+                let page = control_plane
+                    .list_applications(caller, tenant, None, &hundred)
+                    .await?;
                 Some((page.items.len(), page.next.is_some()))
             }
             false => None,
@@ -47,7 +50,11 @@ impl State {
             false => None,
         };
         let members = match visit.may(Permission::RolesView) {
-            true => Some(control_plane.list_members(caller, Scope::Tenant(tenant)).await?),
+            true => Some(
+                control_plane
+                    .list_members(caller, Scope::Tenant(tenant))
+                    .await?,
+            ),
             false => None,
         };
         let matrix = match visit.may(Permission::ResponsibilitiesView) {
@@ -57,13 +64,22 @@ impl State {
         let recent = match visit.may(Permission::AuditView) {
             true => {
                 let few = PageRequest::parse(Some(RECENT), None)?;
-                let events = control_plane.list_audit_events(caller, tenant, &AuditFilter::default(), &few).await?;
+                let events = control_plane
+                    .list_audit_events(caller, tenant, &AuditFilter::default(), &few)
+                    .await?;
                 Some(events.items)
             }
             false => None,
         };
         let reach = control_plane.effectiveness(caller, tenant).await?;
-        Ok(Self { applications, policies, members, matrix, reach, recent })
+        Ok(Self {
+            applications,
+            policies,
+            members,
+            matrix,
+            reach,
+            recent,
+        })
     }
 }
 
@@ -78,7 +94,8 @@ fn page(visit: &Visit, state: &State) -> AnyView {
     let issuer = visit.control_plane().issuer(tenant);
     let name = tenant.name.to_string();
     let test = format!("{issuer}/");
-    let actions = view! { <LinkButton href=test icon="external">"Test sign-in"</LinkButton> }.into_any();
+    let actions =
+        view! { <LinkButton href=test icon="external">"Test sign-in"</LinkButton> }.into_any();
     view! {
         <PageHead title=name sub="Today's state, and what is still to do." actions=actions />
         {checklist::card(visit, state)}
@@ -93,7 +110,11 @@ fn page(visit: &Visit, state: &State) -> AnyView {
 
 fn tiles(visit: &Visit, state: &State) -> AnyView {
     let applications = state.applications.map(|(number, more)| {
-        let value = if more { format!("{number}+") } else { number.to_string() };
+        let value = if more {
+            format!("{number}+")
+        } else {
+            number.to_string()
+        };
         let href = visit.href("apps");
         view! { <StatTile label="Applications" value=value href=href /> }
     });
@@ -171,5 +192,6 @@ fn addresses(visit: &Visit, issuer: &str) -> AnyView {
         kv("Environment", crate::shell::environment(tenant.environment)),
         kv("Created", time(tenant.created_at, visit.now())),
     ];
-    view! { <Card title="Addresses" padded=true><KeyValue facts=facts stacked=true /></Card> }.into_any()
+    view! { <Card title="Addresses" padded=true><KeyValue facts=facts stacked=true /></Card> }
+        .into_any()
 }

@@ -29,7 +29,9 @@ pub(super) fn search(visit: &Visit, label: &'static str) -> AnyView {
 /// First and next page, and how many things are on this one; `one` and `many` name them.
 pub(super) fn pager<T>(visit: &Visit, page: &Page<T>, one: &str, many: &str) -> AnyView {
     let shown = counted(page.items.len(), one, many);
-    let first = visit.query("after").map(|_| visit.with_query(&[("after", None)]));
+    let first = visit
+        .query("after")
+        .map(|_| visit.with_query(&[("after", None)]));
     let next = page
         .next
         .as_ref()

@@ -30,65 +30,159 @@ use crate::{
 
 /// The tenant's pages, in the order of the navigation.
 pub static SCREENS: &[Screen] = &[
-    page("home", P::SettingsView, |visit| Box::pin(home::show(visit))).under("Overview", "Home", "home"),
-    page("releases", P::SettingsView, |visit| Box::pin(releases::list(visit))).under("Overview", "Releases", "release"),
-    page("apps", P::ApplicationsView, |visit| Box::pin(apps::list(visit)))
-        .under("People and apps", "Applications", "app"),
-    page("apps/new", P::ApplicationsEdit, |visit| Box::pin(apps::new::show(visit))),
-    page("apps/{id}", P::ApplicationsView, |visit| Box::pin(apps::basics::show(visit))),
-    page("apps/{id}/redirects", P::ApplicationsView, |visit| Box::pin(apps::redirects::show(visit))),
-    page("apps/{id}/credentials", P::ApplicationsView, |visit| Box::pin(apps::credentials::show(visit))),
-    page("apps/{id}/credentials/{secret}", P::SecretsManage, |visit| Box::pin(apps::credentials::confirm(visit))),
-    page("apps/{id}/access", P::ApplicationsView, |visit| Box::pin(apps::access::show(visit))),
-    page("apps/{id}/danger", P::ApplicationsEdit, |visit| Box::pin(apps::danger::show(visit))),
-    page("apis", P::ApplicationsView, |visit| Box::pin(apis::list(visit))).under("People and apps", "APIs", "link"),
-    page("apis/new", P::ApisEdit, |visit| Box::pin(apis::edit::new(visit))),
-    page("apis/{id}", P::ApplicationsView, |visit| Box::pin(apis::edit::show(visit))),
-    page("policies", P::PoliciesView, |visit| Box::pin(policies::list(visit))).under("Control", "Policies", "policy"),
-    page("policies/{kind}", P::PoliciesView, |visit| Box::pin(policies::show::show(visit))),
-    page("policies/{kind}/draft", P::PoliciesView, |visit| Box::pin(policies::draft::show(visit))),
-    page("policies/{kind}/review", P::PoliciesView, |visit| Box::pin(policies::review::show(visit))),
-    page("roles", P::RolesView, |visit| Box::pin(roles::people(visit))).under("Control", "Admin roles", "roles"),
-    page("roles/table", P::RolesView, |visit| Box::pin(roles::table::show(visit))),
-    page("roles/{assignment}/remove", P::RolesManage, |visit| Box::pin(roles::remove::confirm(visit))),
-    page("responsibility", P::ResponsibilitiesView, |visit| Box::pin(responsibility::show(visit)))
-        .under("Control", "Responsibility matrix", "matrix"),
-    page("responsibility/{duty}", P::ResponsibilitiesView, |visit| Box::pin(responsibility::edit::show(visit))),
-    page("audit", P::AuditView, |visit| Box::pin(audit::show(visit))).under("Evidence", "Audit log", "audit"),
+    page("home", P::SettingsView, |visit| Box::pin(home::show(visit)))
+        .under("Overview", "Home", "home"),
+    page("releases", P::SettingsView, |visit| {
+        Box::pin(releases::list(visit))
+    })
+    .under("Overview", "Releases", "release"),
+    page("apps", P::ApplicationsView, |visit| {
+        Box::pin(apps::list(visit))
+    })
+    .under("People and apps", "Applications", "app"),
+    page("apps/new", P::ApplicationsEdit, |visit| {
+        Box::pin(apps::new::show(visit))
+    }),
+    page("apps/{id}", P::ApplicationsView, |visit| {
+        Box::pin(apps::basics::show(visit))
+    }),
+    page("apps/{id}/redirects", P::ApplicationsView, |visit| {
+        Box::pin(apps::redirects::show(visit))
+    }),
+    page("apps/{id}/credentials", P::ApplicationsView, |visit| {
+        Box::pin(apps::credentials::show(visit))
+    }),
+    page(
+        "apps/{id}/credentials/{secret}",
+        P::SecretsManage,
+        |visit| Box::pin(apps::credentials::confirm(visit)),
+    ),
+    page("apps/{id}/access", P::ApplicationsView, |visit| {
+        Box::pin(apps::access::show(visit))
+    }),
+    page("apps/{id}/danger", P::ApplicationsEdit, |visit| {
+        Box::pin(apps::danger::show(visit))
+    }),
+    page("apis", P::ApplicationsView, |visit| {
+        Box::pin(apis::list(visit))
+    })
+    .under("People and apps", "APIs", "link"),
+    page("apis/new", P::ApisEdit, |visit| {
+        Box::pin(apis::edit::new(visit))
+    }),
+    page("apis/{id}", P::ApplicationsView, |visit| {
+        Box::pin(apis::edit::show(visit))
+    }),
+    page("policies", P::PoliciesView, |visit| {
+        Box::pin(policies::list(visit))
+    })
+    .under("Control", "Policies", "policy"),
+    page("policies/{kind}", P::PoliciesView, |visit| {
+        Box::pin(policies::show::show(visit))
+    }),
+    page("policies/{kind}/draft", P::PoliciesView, |visit| {
+        Box::pin(policies::draft::show(visit))
+    }),
+    page("policies/{kind}/review", P::PoliciesView, |visit| {
+        Box::pin(policies::review::show(visit))
+    }),
+    page("roles", P::RolesView, |visit| {
+        Box::pin(roles::people(visit))
+    })
+    .under("Control", "Admin roles", "roles"),
+    page("roles/table", P::RolesView, |visit| {
+        Box::pin(roles::table::show(visit))
+    }),
+    page("roles/{assignment}/remove", P::RolesManage, |visit| {
+        Box::pin(roles::remove::confirm(visit))
+    }),
+    page("responsibility", P::ResponsibilitiesView, |visit| {
+        Box::pin(responsibility::show(visit))
+    })
+    .under("Control", "Responsibility matrix", "matrix"),
+    page("responsibility/{duty}", P::ResponsibilitiesView, |visit| {
+        Box::pin(responsibility::edit::show(visit))
+    }),
+    page("audit", P::AuditView, |visit| Box::pin(audit::show(visit)))
+        .under("Evidence", "Audit log", "audit"),
 ];
 
 /// The tenant's commands.
 pub static COMMANDS: &[Command] = &[
-    command("apps/create", P::ApplicationsEdit, |visit, form| Box::pin(apps::new::create(visit, form))),
-    command("apps/{id}/update", P::ApplicationsEdit, |visit, form| Box::pin(apps::basics::update(visit, form))),
-    command("apps/{id}/redirects", P::ApplicationsEdit, |visit, form| Box::pin(apps::redirects::update(visit, form))),
-    command("apps/{id}/status", P::ApplicationsEdit, |visit, form| Box::pin(apps::danger::set_status(visit, form))),
-    command("apps/{id}/delete", P::ApplicationsEdit, |visit, form| Box::pin(apps::danger::delete(visit, form))),
-    command("apps/{id}/credentials/create", P::SecretsManage, |visit, form| {
-        Box::pin(apps::credentials::create(visit, form))
+    command("apps/create", P::ApplicationsEdit, |visit, form| {
+        Box::pin(apps::new::create(visit, form))
     }),
-    command("apps/{id}/credentials/{secret}/revoke", P::SecretsManage, |visit, form| {
-        Box::pin(apps::credentials::revoke(visit, form))
+    command("apps/{id}/update", P::ApplicationsEdit, |visit, form| {
+        Box::pin(apps::basics::update(visit, form))
     }),
-    command("apps/{id}/access/allow", P::ClientGrantsEdit, |visit, form| Box::pin(apps::access::allow(visit, form))),
-    command("apps/{id}/access/{grant}/remove", P::ClientGrantsEdit, |visit, form| {
-        Box::pin(apps::access::remove(visit, form))
+    command("apps/{id}/redirects", P::ApplicationsEdit, |visit, form| {
+        Box::pin(apps::redirects::update(visit, form))
     }),
-    command("apis/create", P::ApisEdit, |visit, form| Box::pin(apis::edit::create(visit, form))),
-    command("apis/{id}/update", P::ApisEdit, |visit, form| Box::pin(apis::edit::update(visit, form))),
-    command("apis/{id}/delete", P::ApisEdit, |visit, form| Box::pin(apis::edit::delete(visit, form))),
-    command("policies/{kind}/save", P::PoliciesView, |visit, form| Box::pin(policies::draft::save(visit, form))),
-    command("policies/{kind}/discard", P::PoliciesView, |visit, form| Box::pin(policies::draft::discard(visit, form))),
-    command("policies/{kind}/publish", P::PoliciesView, |visit, form| Box::pin(policies::review::publish(visit, form))),
-    command("roles/invite", P::RolesManage, |visit, form| Box::pin(roles::invite(visit, form))),
-    command("roles/resend", P::RolesManage, |visit, form| Box::pin(roles::resend(visit, form))),
-    command("roles/{assignment}/remove", P::RolesManage, |visit, form| Box::pin(roles::remove::remove(visit, form))),
-    command("responsibility/{duty}/review", P::ResponsibilitiesEdit, |visit, form| {
-        Box::pin(responsibility::edit::review(visit, form))
+    command("apps/{id}/status", P::ApplicationsEdit, |visit, form| {
+        Box::pin(apps::danger::set_status(visit, form))
     }),
-    command("responsibility/{duty}/save", P::ResponsibilitiesEdit, |visit, form| {
-        Box::pin(responsibility::edit::save(visit, form))
+    command("apps/{id}/delete", P::ApplicationsEdit, |visit, form| {
+        Box::pin(apps::danger::delete(visit, form))
     }),
+    command(
+        "apps/{id}/credentials/create",
+        P::SecretsManage,
+        |visit, form| Box::pin(apps::credentials::create(visit, form)),
+    ),
+    command(
+        "apps/{id}/credentials/{secret}/revoke",
+        P::SecretsManage,
+        |visit, form| Box::pin(apps::credentials::revoke(visit, form)),
+    ),
+    command(
+        "apps/{id}/access/allow",
+        P::ClientGrantsEdit,
+        |visit, form| Box::pin(apps::access::allow(visit, form)),
+    ),
+    command(
+        "apps/{id}/access/{grant}/remove",
+        P::ClientGrantsEdit,
+        |visit, form| Box::pin(apps::access::remove(visit, form)),
+    ),
+    command("apis/create", P::ApisEdit, |visit, form| {
+        Box::pin(apis::edit::create(visit, form))
+    }),
+    command("apis/{id}/update", P::ApisEdit, |visit, form| {
+        Box::pin(apis::edit::update(visit, form))
+    }),
+    command("apis/{id}/delete", P::ApisEdit, |visit, form| {
+        Box::pin(apis::edit::delete(visit, form))
+    }),
+    command("policies/{kind}/save", P::PoliciesView, |visit, form| {
+        Box::pin(policies::draft::save(visit, form))
+    }),
+    command("policies/{kind}/discard", P::PoliciesView, |visit, form| {
+        Box::pin(policies::draft::discard(visit, form))
+    }),
+    command("policies/{kind}/publish", P::PoliciesView, |visit, form| {
+        Box::pin(policies::review::publish(visit, form))
+    }),
+    command("roles/invite", P::RolesManage, |visit, form| {
+        Box::pin(roles::invite(visit, form))
+    }),
+    command("roles/resend", P::RolesManage, |visit, form| {
+        Box::pin(roles::resend(visit, form))
+    }),
+    command(
+        "roles/{assignment}/remove",
+        P::RolesManage,
+        |visit, form| Box::pin(roles::remove::remove(visit, form)),
+    ),
+    command(
+        "responsibility/{duty}/review",
+        P::ResponsibilitiesEdit,
+        |visit, form| Box::pin(responsibility::edit::review(visit, form)),
+    ),
+    command(
+        "responsibility/{duty}/save",
+        P::ResponsibilitiesEdit,
+        |visit, form| Box::pin(responsibility::edit::save(visit, form)),
+    ),
 ];
 
 const fn page(path: &'static str, permission: P, show: fn(Visit) -> Answer) -> Screen {

@@ -14,13 +14,18 @@ use crate::{fault::Fault, kit::*, visit::Visit};
 
 /// `GET policies`.
 pub(super) async fn list(visit: Visit) -> Result<HttpResponse, Fault> {
-    let policies = visit.control_plane().list_policies(visit.caller(), visit.tenant().id).await?;
+    let policies = visit
+        .control_plane()
+        .list_policies(visit.caller(), visit.tenant().id)
+        .await?;
     Ok(visit.page("Policies", || list_view(&visit, &policies)))
 }
 
 fn list_view(visit: &Visit, policies: &[PolicyState]) -> AnyView {
     let rows: Vec<AnyView> = policies.iter().map(|state| row(visit, state)).collect();
-    let columns = ["Policy", "Version in force", "Since", "By", "Draft"].map(Column::text).into();
+    let columns = ["Policy", "Version in force", "Since", "By", "Draft"]
+        .map(Column::text)
+        .into();
     view! {
         <PageHead title="Policies" sub="What the tenant requires of people, passwords, sessions and tokens. Nodes enforce what is published." />
         <section class="card table-card" aria-label="Policies">
@@ -32,7 +37,11 @@ fn list_view(visit: &Visit, policies: &[PolicyState]) -> AnyView {
 
 fn row(visit: &Visit, state: &PolicyState) -> AnyView {
     let kind = state.kind;
-    let link = row_link(visit.href(&format!("policies/{kind}")), kind.title(), purpose(kind));
+    let link = row_link(
+        visit.href(&format!("policies/{kind}")),
+        kind.title(),
+        purpose(kind),
+    );
     let now = visit.now();
     let published = &state.published;
     let draft = match &state.draft {
@@ -77,7 +86,10 @@ fn way(visit: &Visit, kind: PolicyKind, below: Option<&'static str>) -> AnyView 
     match below {
         None => crumbs(way, kind.title()),
         Some(here) => {
-            way.push((kind.title().to_owned(), visit.href(&format!("policies/{kind}"))));
+            way.push((
+                kind.title().to_owned(),
+                visit.href(&format!("policies/{kind}")),
+            ));
             crumbs(way, here)
         }
     }

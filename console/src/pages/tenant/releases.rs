@@ -19,8 +19,11 @@ use crate::{fault::Fault, kit::*, visit::Visit};
 
 /// `GET releases`.
 pub(super) async fn list(visit: Visit) -> Result<HttpResponse, Fault> {
-    let (control_plane, caller, tenant) = (visit.control_plane(), visit.caller(), visit.tenant().id);
-    let releases = control_plane.list_releases(caller, tenant, &visit.page_request()?).await?;
+    let (control_plane, caller, tenant) =
+        (visit.control_plane(), visit.caller(), visit.tenant().id);
+    let releases = control_plane
+        .list_releases(caller, tenant, &visit.page_request()?)
+        .await?;
     let reach = control_plane.effectiveness(caller, tenant).await?;
     let causes = causes(&visit, &releases).await?;
     Ok(visit.page("Releases", || page(&visit, &releases, &reach, &causes)))
@@ -31,13 +34,23 @@ async fn causes(
     visit: &Visit,
     releases: &Page<ReleaseSummary>,
 ) -> Result<BTreeMap<u64, AuditRecord>, Fault> {
-    let Some(oldest) = releases.items.last().filter(|_| visit.may(Permission::AuditView)) else {
+    let Some(oldest) = releases
+        .items
+        .last()
+        .filter(|_| visit.may(Permission::AuditView))
+    else {
         return Ok(BTreeMap::new());
     };
-    let filter = AuditFilter { outcome: Some(Outcome::Done), since: Some(oldest.issued_at), ..AuditFilter::default() };
+    let filter = AuditFilter {
+        outcome: Some(Outcome::Done),
+        since: Some(oldest.issued_at),
+        ..AuditFilter::default()
+    };
     let all = PageRequest::parse(Some(100), None)?;
     let (control_plane, tenant) = (visit.control_plane(), visit.tenant().id);
-    let events = control_plane.list_audit_events(visit.caller(), tenant, &filter, &all).await?;
+    let events = control_plane
+        .list_audit_events(visit.caller(), tenant, &filter, &all)
+        .await?;
     let complete = events.next.is_none();
     let mut found = BTreeMap::new();
     for release in &releases.items {
@@ -57,9 +70,14 @@ fn page(
     reach: &Effectiveness,
     causes: &BTreeMap<u64, AuditRecord>,
 ) -> AnyView {
-    let rows: Vec<AnyView> =
-        releases.items.iter().map(|release| row(visit, release, reach, causes.get(&release.version))).collect();
-    let columns = ["Version", "Signed", "By which change", "Nodes", "Manifest"].map(Column::text).into();
+    let rows: Vec<AnyView> = releases
+        .items
+        .iter()
+        .map(|release| row(visit, release, reach, causes.get(&release.version)))
+        .collect();
+    let columns = ["Version", "Signed", "By which change", "Nodes", "Manifest"]
+        .map(Column::text)
+        .into();
     let pager = pager(visit, releases, "release", "releases");
     let refused: Vec<AnyView> = reach
         .rejected
@@ -81,12 +99,24 @@ fn page(
     .into_any()
 }
 
-fn row(visit: &Visit, release: &ReleaseSummary, reach: &Effectiveness, cause: Option<&AuditRecord>) -> AnyView {
+fn row(
+    visit: &Visit,
+    release: &ReleaseSummary,
+    reach: &Effectiveness,
+    cause: Option<&AuditRecord>,
+) -> AnyView {
     let current = release.version == reach.version;
-    let nodes = if current { status(reach) } else { view! { <span class="muted">"Superseded"</span> }.into_any() };
+    let nodes = if current {
+        status(reach)
+    } else {
+        view! { <span class="muted">"Superseded"</span> }.into_any()
+    };
     let cause = match cause {
         Some(record) => {
-            let href = visit.href(&format!("audit?object={}", record.event.object.as_ref().map_or("", |object| &object.id)));
+            let href = visit.href(&format!(
+                "audit?object={}",
+                record.event.object.as_ref().map_or("", |object| &object.id)
+            ));
             let by = format!("by {}", record.event.actor.name);
             view! { <a href=href>{record.event.sentence.clone()}</a><small>{by}</small> }.into_any()
         }

@@ -25,7 +25,9 @@ const TITLE: &str = "Responsibility matrix";
 /// `GET responsibility`.
 pub(super) async fn show(visit: Visit) -> Result<HttpResponse, Fault> {
     let control_plane = visit.control_plane();
-    let matrix = control_plane.list_responsibilities(visit.caller(), visit.tenant().id).await?;
+    let matrix = control_plane
+        .list_responsibilities(visit.caller(), visit.tenant().id)
+        .await?;
     let denial = why_not(&visit, Permission::ResponsibilitiesEdit).await?;
     Ok(visit.page(TITLE, || page(&visit, &matrix, denial.as_ref())))
 }
@@ -35,7 +37,10 @@ fn lock(visit: &Visit, duty: &Duty) -> Option<&'static str> {
     if visit.tenant().is_platform() {
         return Some("This is the vendor's own tenant: the vendor is both sides.");
     }
-    let reaches_platform = duty.permissions.iter().any(|permission| permission.is_platform());
+    let reaches_platform = duty
+        .permissions
+        .iter()
+        .any(|permission| permission.is_platform());
     reaches_platform.then_some("It reaches the whole platform, so it stays with the vendor.")
 }
 
@@ -47,17 +52,26 @@ fn editable(visit: &Visit, row: &MatrixRow) -> bool {
 }
 
 fn page(visit: &Visit, matrix: &[MatrixRow], denial: Option<&Denial>) -> AnyView {
-    let areas = CATALOGUE.iter().map(|duty| duty.area).fold(Vec::new(), |mut areas: Vec<Area>, area| {
-        if !areas.contains(&area) {
-            areas.push(area);
-        }
-        areas
-    });
-    let rows: Vec<AnyView> = areas.into_iter().flat_map(|area| group(visit, area, matrix)).collect();
-    let heads: Vec<AnyView> = ["Duty", "Accountable", "Who acts", "NIST CSF 2.0", "Permissions", "Change"]
+    let areas =
+        CATALOGUE
+            .iter()
+            .map(|duty| duty.area)
+            .fold(Vec::new(), |mut areas: Vec<Area>, area| {
+                if !areas.contains(&area) {
+                    areas.push(area);
+                }
+                areas
+            });
+    let rows: Vec<AnyView> = areas
         .into_iter()
-        .map(|head| view! { <th scope="col">{head}</th> }.into_any())
+        .flat_map(|area| group(visit, area, matrix))
         .collect();
+    let heads: Vec<AnyView> = [
+        "Duty", "Accountable", "Who acts", "NIST CSF 2.0", "Permissions", "Change",
+    ]
+    .into_iter()
+    .map(|head| view! { <th scope="col">{head}</th> }.into_any())
+    .collect();
     view! {
         <PageHead title=TITLE sub="Who answers for what in this tenant. The nodes and every page obey it." />
         {notice(visit, denial)}
@@ -77,9 +91,16 @@ fn page(visit: &Visit, matrix: &[MatrixRow], denial: Option<&Denial>) -> AnyView
 }
 
 fn group(visit: &Visit, area: Area, matrix: &[MatrixRow]) -> Vec<AnyView> {
-    let head = view! { <tr class="group"><th colspan="6" scope="colgroup">{area.title()}</th></tr> }.into_any();
-    let rows = matrix.iter().filter(|row| row.responsibility.duty.duty().area == area);
-    [head].into_iter().chain(rows.map(|row| row_view(visit, row))).collect()
+    let head =
+        view! { <tr class="group"><th colspan="6" scope="colgroup">{area.title()}</th></tr> }
+            .into_any();
+    let rows = matrix
+        .iter()
+        .filter(|row| row.responsibility.duty.duty().area == area);
+    [head]
+        .into_iter()
+        .chain(rows.map(|row| row_view(visit, row)))
+        .collect()
 }
 
 fn row_view(visit: &Visit, row: &MatrixRow) -> AnyView {
@@ -99,7 +120,8 @@ fn row_view(visit: &Visit, row: &MatrixRow) -> AnyView {
         }
         None => view! { <td class="no"><span aria-hidden="true">"–"</span><span class="vh">"not by you"</span></td> }.into_any(),
     };
-    let owed = (!duty.obligation.is_empty()).then(|| view! { <small>"Owed besides: "{duty.obligation}</small> });
+    let owed = (!duty.obligation.is_empty())
+        .then(|| view! { <small>"Owed besides: "{duty.obligation}</small> });
     view! {
         <tr id=key.as_str()>
             <th scope="row">{duty.title}<small>{duty.sentence}</small>{owed}</th>
@@ -122,7 +144,9 @@ fn permissions(duty: &'static Duty) -> AnyView {
     let keys: Vec<AnyView> = duty
         .permissions
         .iter()
-        .map(|permission| view! { <li class="tag" title=permission.phrase()>{permission.key()}</li> }.into_any())
+        .map(|permission| {
+            view! { <li class="tag" title=permission.phrase()>{permission.key()}</li> }.into_any()
+        })
         .collect();
     view! {
         <details><summary class="btn small">{number}</summary><ul class="tags">{keys}</ul></details>

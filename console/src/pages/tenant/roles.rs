@@ -32,7 +32,10 @@ impl People {
     async fn load(visit: &Visit) -> Result<Self, Fault> {
         let scope = Scope::Tenant(visit.tenant().id);
         Ok(Self {
-            members: visit.control_plane().list_members(visit.caller(), scope).await?,
+            members: visit
+                .control_plane()
+                .list_members(visit.caller(), scope)
+                .await?,
             denial: why_not(visit, Permission::RolesManage).await?,
         })
     }
@@ -48,7 +51,10 @@ pub(super) async fn people(visit: Visit) -> Result<HttpResponse, Fault> {
 /// `POST roles/invite`.
 pub(super) async fn invite(visit: Visit, mut form: Form) -> Result<HttpResponse, Fault> {
     let role = form.read::<Role>("role");
-    let invitee = Invitee { name: form.text("name").to_owned(), email: form.text("email").to_owned() };
+    let invitee = Invitee {
+        name: form.text("name").to_owned(),
+        email: form.text("email").to_owned(),
+    };
     for checked in [
         contract::text::check_name("name", &invitee.name),
         contract::text::check_email("email", &invitee.email),
@@ -56,17 +62,29 @@ pub(super) async fn invite(visit: Visit, mut form: Form) -> Result<HttpResponse,
         checked.unwrap_or_else(|invalid| form.refuse_invalid(&invalid));
     }
     if let (Some(role), true) = (role, form.is_valid()) {
-        let wanted = HeldRole { role, scope: Scope::Tenant(visit.tenant().id) };
-        match visit.control_plane().invite_operator(visit.caller(), wanted, invitee, Mode::Commit).await {
+        let wanted = HeldRole {
+            role,
+            scope: Scope::Tenant(visit.tenant().id),
+        };
+        match visit
+            .control_plane()
+            .invite_operator(visit.caller(), wanted, invitee, Mode::Commit)
+            .await
+        {
             Ok(invited) => {
                 let text = format!("{} is now {}.", invited.operator.name, role.title());
                 return Ok(told(&visit, text, &invited.operator, &invited.invitation));
             }
-            Err(refusal) => form.absorb(refusal, &[("role_held", "role"), ("other_party", "email")])?,
+            Err(refusal) => {
+                form.absorb(refusal, &[("role_held", "role"), ("other_party", "email")])?
+            }
         }
     }
     let people = People::load(&visit).await?;
-    again(&visit, Permission::RolesManage, TITLE, || page(&visit, &people, &form)).await
+    again(&visit, Permission::RolesManage, TITLE, || {
+        page(&visit, &people, &form)
+    })
+    .await
 }
 
 /// `POST roles/resend` with `operator`.
@@ -74,9 +92,14 @@ pub(super) async fn resend(visit: Visit, form: Form) -> Result<HttpResponse, Fau
     let operator = form.text("operator").parse().map_err(|_| Fault::NotFound)?;
     let scope = Scope::Tenant(visit.tenant().id);
     let control_plane = visit.control_plane();
-    let invitation = control_plane.resend_invitation(visit.caller(), scope, operator).await?;
+    let invitation = control_plane
+        .resend_invitation(visit.caller(), scope, operator)
+        .await?;
     let members = control_plane.list_members(visit.caller(), scope).await?;
-    let member = members.iter().find(|member| member.operator.id == operator).ok_or(Fault::NotFound)?;
+    let member = members
+        .iter()
+        .find(|member| member.operator.id == operator)
+        .ok_or(Fault::NotFound)?;
     Ok(told(&visit, String::new(), &member.operator, &invitation))
 }
 
@@ -97,9 +120,14 @@ fn told(visit: &Visit, text: String, operator: &Operator, invitation: &Invitatio
 
 /// The two tabs.
 fn tabs_of(visit: &Visit, here: usize) -> AnyView {
-    let tabs = [("People", "roles"), ("Roles and permissions", "roles/table")];
+    let tabs = [
+        ("People", "roles"),
+        ("Roles and permissions", "roles/table"),
+    ];
     let tabs = tabs.into_iter().enumerate();
-    let tabs = tabs.map(|(at, (name, page))| (name.to_owned(), visit.href(page), at == here)).collect();
+    let tabs = tabs
+        .map(|(at, (name, page))| (name.to_owned(), visit.href(page), at == here))
+        .collect();
     crate::kit::tabs(TITLE, tabs)
 }
 
@@ -129,7 +157,12 @@ fn members(visit: &Visit, members: &[Member]) -> AnyView {
         .into_any();
     }
     let rows: Vec<AnyView> = members.iter().map(|member| row(visit, member)).collect();
-    let columns = vec![Column::text("Person"), Column::text("Roles"), Column::text("Since"), Column::actions()];
+    let columns = vec![
+        Column::text("Person"),
+        Column::text("Roles"),
+        Column::text("Since"),
+        Column::actions(),
+    ];
     view! {
         <Card title="People"><Table label="People with a role in this tenant" columns=columns>{rows}</Table></Card>
     }
@@ -138,9 +171,19 @@ fn members(visit: &Visit, members: &[Member]) -> AnyView {
 
 fn row(visit: &Visit, member: &Member) -> AnyView {
     let operator = &member.operator;
-    let roles: Vec<AnyView> = member.roles.iter().map(|held| held_role(visit, operator, held)).collect();
-    let since = member.roles.first().map(|held| time(held.created_at, visit.now()));
-    let by = member.roles.first().map(|held| format!("by {}", held.created_by));
+    let roles: Vec<AnyView> = member
+        .roles
+        .iter()
+        .map(|held| held_role(visit, operator, held))
+        .collect();
+    let since = member
+        .roles
+        .first()
+        .map(|held| time(held.created_at, visit.now()));
+    let by = member
+        .roles
+        .first()
+        .map(|held| format!("by {}", held.created_by));
     let resend = visit.may(Permission::RolesManage).then(|| {
         let (action, csrf) = (visit.command("roles/resend"), visit.csrf());
         let hidden = vec![("operator", operator.id.to_string())];
@@ -176,8 +219,12 @@ fn held_role(visit: &Visit, operator: &Operator, held: &Assignment) -> AnyView {
 fn givable(visit: &Visit) -> Vec<Role> {
     let own: Vec<Role> = visit.caller().roles_in(visit.tenant().id).collect();
     let held = |permission: Permission| own.iter().any(|role| role.grants(permission));
-    let tenant_roles = Role::ALL.into_iter().filter(|role| role.party() == Party::Customer);
-    tenant_roles.filter(|role| role.permissions().all(held)).collect()
+    let tenant_roles = Role::ALL
+        .into_iter()
+        .filter(|role| role.party() == Party::Customer);
+    tenant_roles
+        .filter(|role| role.permissions().all(held))
+        .collect()
 }
 
 fn invite_card(visit: &Visit, form: &Form) -> AnyView {

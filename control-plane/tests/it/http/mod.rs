@@ -177,7 +177,11 @@ fn key_pair() -> (EncodingKey, Jwk) {
 fn listen(world: &World) -> (String, ServerHandle) {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());
-    let telemetry = Telemetry::start(&TelemetryConfig::new("control-plane-test")).unwrap();
+    let telemetry = Telemetry::start(&TelemetryConfig {
+        filter: "warn".to_owned(),
+        ..TelemetryConfig::new("control-plane-test")
+    })
+    .unwrap();
     let observe = Observe::new(telemetry.http_metrics(), Clock::system(), Entropy::system());
     let (cp, public_url) = (world.cp.clone(), "https://console.example".parse().unwrap());
     let server = HttpServer::new(move || {

@@ -122,7 +122,7 @@ impl Place {
             }
         });
         let complete = || banner.lock().unwrap().contains("  Stop");
-        running.wait_until("the banner", || complete()).await;
+        running.wait_until("banner", complete).await;
         running.banner = banner.lock().unwrap().clone();
         running
     }

@@ -4,7 +4,10 @@
 //! `BAILIWICK_TEST_POSTGRES_URL` and `BAILIWICK_TEST_REDIS_URL` on fresh databases of those. Logs are
 //! written at debug level to `BAILIWICK_TEST_LOG_DIR`, where the canary looks for secrets.
 
-#![expect(clippy::unwrap_used, reason = "in a test, what cannot go on should stop at once")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "in a test, what cannot go on should stop at once"
+)]
 
 mod admin;
 mod browser;

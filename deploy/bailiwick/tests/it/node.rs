@@ -103,7 +103,9 @@ async fn a_snapshot_with_a_flipped_byte_is_refused() {
     );
     node.stop().await;
 
-    // With its control plane back, the node gets what it lost.
+    // The damaged record also held how far the node had come, so nothing replaces it silently: the
+    // operator removes it, and the control plane sends what is missing.
+    fs::remove_dir_all(place.dir().join("node")).unwrap();
     let _up = place.start().await;
     Shop::open(&place).await;
 }

@@ -33,71 +33,134 @@ pub(in crate::pages::tenant) async fn new(visit: Visit) -> Result<HttpResponse, 
 }
 
 /// `POST apis/create`.
-pub(in crate::pages::tenant) async fn create(visit: Visit, mut form: Form) -> Result<HttpResponse, Fault> {
+pub(in crate::pages::tenant) async fn create(
+    visit: Visit,
+    mut form: Form,
+) -> Result<HttpResponse, Fault> {
     let audience = form.read::<Audience>("audience");
     let scopes = read_scopes(&mut form);
     let name = read_name(&mut form);
     if let (Some(audience), true) = (audience, form.is_valid()) {
-        let new = NewApi { name, audience, scopes };
+        let new = NewApi {
+            name,
+            audience,
+            scopes,
+        };
         let (control_plane, tenant) = (visit.control_plane(), visit.tenant().id);
-        match control_plane.create_api(visit.caller(), tenant, new, Mode::Commit).await {
+        match control_plane
+            .create_api(visit.caller(), tenant, new, Mode::Commit)
+            .await
+        {
             Ok(record) => return Ok(done(&visit, "Created", &record, &page_of(&visit, &record))),
-            Err(refusal) => form.absorb(refusal, &[("audience_taken", "audience"), ("too_many_apis", "")])?,
+            Err(refusal) => form.absorb(
+                refusal,
+                &[("audience_taken", "audience"), ("too_many_apis", "")],
+            )?,
         }
     }
-    again(&visit, Permission::ApisEdit, NEW, || new_view(&visit, &form)).await
+    again(&visit, Permission::ApisEdit, NEW, || {
+        new_view(&visit, &form)
+    })
+    .await
 }
 
 /// `GET apis/{id}`.
 pub(in crate::pages::tenant) async fn show(visit: Visit) -> Result<HttpResponse, Fault> {
     let record = load(&visit).await?;
-    let lines: Vec<String> =
-        record.api.scopes.iter().map(|scope| format!("{} {}", scope.scope, scope.description)).collect();
-    let form = Form::with([("name", record.api.name.clone()), ("scopes", lines.join("\n"))]);
+    let lines: Vec<String> = record
+        .api
+        .scopes
+        .iter()
+        .map(|scope| format!("{} {}", scope.scope, scope.description))
+        .collect();
+    let form = Form::with([
+        ("name", record.api.name.clone()),
+        ("scopes", lines.join("\n")),
+    ]);
     Ok(visit.page(&record.api.name, || page(&visit, &record, &form)))
 }
 
 /// `POST apis/{id}/update`.
-pub(in crate::pages::tenant) async fn update(visit: Visit, mut form: Form) -> Result<HttpResponse, Fault> {
+pub(in crate::pages::tenant) async fn update(
+    visit: Visit,
+    mut form: Form,
+) -> Result<HttpResponse, Fault> {
     let record = load(&visit).await?;
-    let change = ApiChange { name: Some(read_name(&mut form)), scopes: Some(read_scopes(&mut form)) };
+    let change = ApiChange {
+        name: Some(read_name(&mut form)),
+        scopes: Some(read_scopes(&mut form)),
+    };
     if form.is_valid() {
         let at = at(&visit, &form)?;
-        match visit.control_plane().update_api(visit.caller(), at, change, Mode::Commit).await {
+        match visit
+            .control_plane()
+            .update_api(visit.caller(), at, change, Mode::Commit)
+            .await
+        {
             Ok(after) => return Ok(done(&visit, "Saved", &after, &page_of(&visit, &after))),
             Err(refusal) => form.absorb(refusal, &[("scope_in_use", "scopes")])?,
         }
     }
-    again(&visit, Permission::ApisEdit, &record.api.name, || page(&visit, &record, &form)).await
+    again(&visit, Permission::ApisEdit, &record.api.name, || {
+        page(&visit, &record, &form)
+    })
+    .await
 }
 
 /// `POST apis/{id}/delete` with the name in `confirm`.
-pub(in crate::pages::tenant) async fn delete(visit: Visit, mut form: Form) -> Result<HttpResponse, Fault> {
+pub(in crate::pages::tenant) async fn delete(
+    visit: Visit,
+    mut form: Form,
+) -> Result<HttpResponse, Fault> {
     let record = load(&visit).await?;
     if form.text("confirm") == record.api.name {
         let at = at(&visit, &form)?;
-        match visit.control_plane().delete_api(visit.caller(), at, Mode::Commit).await {
+        match visit
+            .control_plane()
+            .delete_api(visit.caller(), at, Mode::Commit)
+            .await
+        {
             Ok(()) => return Ok(done(&visit, "Deleted", &record, &visit.href("apis"))),
-            Err(refusal) => form.absorb(refusal, &[("api_in_use", "confirm"), ("built_in", "confirm")])?,
+            Err(refusal) => form.absorb(
+                refusal,
+                &[("api_in_use", "confirm"), ("built_in", "confirm")],
+            )?,
         }
     } else {
-        form.refuse("confirm", format!("Type {} exactly as it stands here.", record.api.name));
+        form.refuse(
+            "confirm",
+            format!("Type {} exactly as it stands here.", record.api.name),
+        );
     }
     // The upper form was not sent; it shows what is stored.
     let mut shown = form.clone();
     shown.set("name", record.api.name.clone());
-    let lines = record.api.scopes.iter().map(|scope| format!("{} {}\n", scope.scope, scope.description));
+    let lines = record
+        .api
+        .scopes
+        .iter()
+        .map(|scope| format!("{} {}\n", scope.scope, scope.description));
     shown.set("scopes", lines.collect::<String>());
-    again(&visit, Permission::ApisEdit, &record.api.name, || page(&visit, &record, &shown)).await
+    again(&visit, Permission::ApisEdit, &record.api.name, || {
+        page(&visit, &record, &shown)
+    })
+    .await
 }
 
 async fn load(visit: &Visit) -> Result<ApiRecord, Fault> {
     let id = visit.param("id")?;
-    Ok(visit.control_plane().get_api(visit.caller(), visit.tenant().id, id).await?)
+    Ok(visit
+        .control_plane()
+        .get_api(visit.caller(), visit.tenant().id, id)
+        .await?)
 }
 
 fn at(visit: &Visit, form: &Form) -> Result<ApiAt, Fault> {
-    Ok(ApiAt { tenant: visit.tenant().id, id: visit.param("id")?, expected: seen_version(form) })
+    Ok(ApiAt {
+        tenant: visit.tenant().id,
+        id: visit.param("id")?,
+        expected: seen_version(form),
+    })
 }
 
 fn page_of(visit: &Visit, record: &ApiRecord) -> String {
@@ -106,7 +169,10 @@ fn page_of(visit: &Visit, record: &ApiRecord) -> String {
 
 fn done(visit: &Visit, verb: &str, record: &ApiRecord, to: &str) -> HttpResponse {
     let log = visit.href(&format!("audit?object={}", record.api.id));
-    visit.done(&Flash::done(format!("{verb} {}.", record.api.name)).with_link("Audit event", log), to)
+    visit.done(
+        &Flash::done(format!("{verb} {}.", record.api.name)).with_link("Audit event", log),
+        to,
+    )
 }
 
 fn read_name(form: &mut Form) -> String {
@@ -124,18 +190,31 @@ fn read_scopes(form: &mut Form) -> Vec<ApiScope> {
         let (token, description) = line.split_once(char::is_whitespace).unwrap_or((&line, ""));
         let description = description.trim();
         match token.parse() {
-            Err(_) => form.refuse("scopes", format!("Line {number}: {token} is no scope; use printable letters without quotes.")),
+            Err(_) => form.refuse(
+                "scopes",
+                format!(
+                    "Line {number}: {token} is no scope; use printable letters without quotes."
+                ),
+            ),
             Ok(_) if description.is_empty() => {
-                form.refuse("scopes", format!("Line {number}: say in a few words what {token} allows."));
+                form.refuse(
+                    "scopes",
+                    format!("Line {number}: say in a few words what {token} allows."),
+                );
             }
-            Ok(scope) => scopes.push(ApiScope { scope, description: description.to_owned() }),
+            Ok(scope) => scopes.push(ApiScope {
+                scope,
+                description: description.to_owned(),
+            }),
         }
     }
     scopes
 }
 
 fn fields(form: &Form) -> AnyView {
-    let name = Field::text("name", "Name").hint("People see it on the consent page.").view(form);
+    let name = Field::text("name", "Name")
+        .hint("People see it on the consent page.")
+        .view(form);
     let scopes = Field::area("scopes", "Scopes", 6)
         .mono()
         .wide()
@@ -152,7 +231,11 @@ fn new_view(visit: &Visit, form: &Form) -> AnyView {
         .hint("The value of aud in its tokens, which the API compares literally. It stays. For example https://orders.example")
         .view(form);
     let fields = fields(form);
-    let (action, csrf, cancel) = (visit.command("apis/create"), visit.csrf(), visit.href("apis"));
+    let (action, csrf, cancel) = (
+        visit.command("apis/create"),
+        visit.csrf(),
+        visit.href("apis"),
+    );
     view! {
         <PageHead title=NEW sub="Something that accepts access tokens of this tenant." crumbs=crumbs />
         <ErrorSummary form=form />
@@ -173,12 +256,19 @@ fn page(visit: &Visit, record: &ApiRecord, form: &Form) -> AnyView {
     let now = visit.now();
     let facts = vec![
         kv("ID", id(api.id)),
-        kv("Audience", view! { <code>{api.audience.to_string()}</code> }),
+        kv(
+            "Audience",
+            view! { <code>{api.audience.to_string()}</code> },
+        ),
         kv("Version", record.version.to_string()),
         kv("Last changed", time(record.updated_at, now)),
     ];
     let may = visit.may(Permission::ApisEdit);
-    let settings = if may { edit(visit, record, form) } else { read_only(record) };
+    let settings = if may {
+        edit(visit, record, form)
+    } else {
+        read_only(record)
+    };
     // Without it nobody could administer anything; the method refuses it as well.
     let deletable = may && api.audience.as_str() != ADMIN_AUDIENCE;
     let danger = deletable.then(|| danger(visit, record, form));
@@ -197,7 +287,10 @@ fn edit(visit: &Visit, record: &ApiRecord, form: &Form) -> AnyView {
     let fields = fields(form);
     let action = visit.command(&format!("apis/{}/update", record.api.id));
     let (hidden, csrf) = (vec![("version", record.version.to_string())], visit.csrf());
-    let (based, discard) = (format!("Based on version {}", record.version), page_of(visit, record));
+    let (based, discard) = (
+        format!("Based on version {}", record.version),
+        page_of(visit, record),
+    );
     view! {
         <PostForm action=action csrf=csrf hidden=hidden>
             {fields}
@@ -242,11 +335,21 @@ mod tests {
 
     #[test]
     fn scopes_are_read_line_by_line() {
-        let mut form = Form::with([("scopes", "orders:read See your orders\n\norders:write\nbad\"token Words")]);
+        let mut form = Form::with([(
+            "scopes",
+            "orders:read See your orders\n\norders:write\nbad\"token Words",
+        )]);
         let scopes = read_scopes(&mut form);
         assert_eq!(scopes.len(), 1);
         assert_eq!(scopes[0].description, "See your orders");
-        let messages: Vec<&str> = form.problems().iter().map(|problem| problem.message.as_str()).collect();
-        assert!(messages[0].starts_with("Line 3:") && messages[1].starts_with("Line 4:"), "{messages:?}");
+        let messages: Vec<&str> = form
+            .problems()
+            .iter()
+            .map(|problem| problem.message.as_str())
+            .collect();
+        assert!(
+            messages[0].starts_with("Line 3:") && messages[1].starts_with("Line 4:"),
+            "{messages:?}"
+        );
     }
 }

@@ -12,7 +12,9 @@ use control_plane::{
     Denial, Mode, PageRequest,
     apis::ApiRecord,
     applications::ApplicationRecord,
-    client_grants::{ClientGrantAt, ClientGrantChange, ClientGrantFilter, ClientGrantRecord, NewClientGrant},
+    client_grants::{
+        ClientGrantAt, ClientGrantChange, ClientGrantFilter, ClientGrantRecord, NewClientGrant,
+    },
 };
 use leptos::prelude::*;
 
@@ -41,13 +43,28 @@ impl Access {
     /// A tenant has at most 100 APIs and an application at most as many grants: one page holds them all.
     async fn load(visit: &Visit) -> Result<Self, Fault> {
         let record = load(visit).await?;
-        let (control_plane, caller, tenant) = (visit.control_plane(), visit.caller(), visit.tenant().id);
+        let (control_plane, caller, tenant) =
+            (visit.control_plane(), visit.caller(), visit.tenant().id);
         let all = PageRequest::parse(Some(100), None)?;
-        let filter = ClientGrantFilter { application: Some(record.application.id), api: None };
-        let grants = control_plane.list_client_grants(caller, tenant, filter, &all).await?.items;
-        let apis = control_plane.list_apis(caller, tenant, None, &all).await?.items;
+        let filter = ClientGrantFilter {
+            application: Some(record.application.id),
+            api: None,
+        };
+        let grants = control_plane
+            .list_client_grants(caller, tenant, filter, &all)
+            .await?
+            .items;
+        let apis = control_plane
+            .list_apis(caller, tenant, None, &all)
+            .await?
+            .items;
         let denial = why_not(visit, Permission::ClientGrantsEdit).await?;
-        Ok(Self { record, grants, apis, denial })
+        Ok(Self {
+            record,
+            grants,
+            apis,
+            denial,
+        })
     }
 
     fn api(&self, id: ApiId) -> Option<&ApiRecord> {
@@ -64,28 +81,44 @@ pub(in crate::pages::tenant) async fn show(visit: Visit) -> Result<HttpResponse,
     let access = Access::load(&visit).await?;
     let chosen = visit.query("api").and_then(|id| id.parse().ok());
     let mut form = Form::default();
-    let held = chosen.and_then(|api| access.grant(api)).into_iter().flat_map(|record| &record.grant.scopes);
+    let held = chosen
+        .and_then(|api| access.grant(api))
+        .into_iter()
+        .flat_map(|record| &record.grant.scopes);
     held.for_each(|scope| form.set("scopes", scope.as_str()));
-    Ok(visit.page(&Tab::Access.title(&access.record), || page(&visit, &access, chosen, &form)))
+    Ok(visit.page(&Tab::Access.title(&access.record), || {
+        page(&visit, &access, chosen, &form)
+    }))
 }
 
 /// `POST apps/{id}/access/allow` with `api` and `scopes`: makes the grant, or changes the one there is.
-pub(in crate::pages::tenant) async fn allow(visit: Visit, mut form: Form) -> Result<HttpResponse, Fault> {
+pub(in crate::pages::tenant) async fn allow(
+    visit: Visit,
+    mut form: Form,
+) -> Result<HttpResponse, Fault> {
     let access = Access::load(&visit).await?;
     let api: ApiId = form.text("api").parse().map_err(|_| Fault::NotFound)?;
     let scopes = read_scopes(&mut form);
     if form.is_valid() {
         match write(&visit, &access, api, &form, scopes).await {
             Ok(_) => {
-                let name = access.api(api).map_or("the API", |record| record.api.name.as_str());
+                let name = access
+                    .api(api)
+                    .map_or("the API", |record| record.api.name.as_str());
                 let text = format!("{} may call {name}.", access.record.application.name);
                 return Ok(done(&visit, &access.record, text));
             }
-            Err(refusal) => form.absorb(refusal, &[("grant_exists", "scopes"), ("too_many_grants", "")])?,
+            Err(refusal) => form.absorb(
+                refusal,
+                &[("grant_exists", "scopes"), ("too_many_grants", "")],
+            )?,
         }
     }
     let title = Tab::Access.title(&access.record);
-    again(&visit, Permission::ClientGrantsEdit, &title, || page(&visit, &access, Some(api), &form)).await
+    again(&visit, Permission::ClientGrantsEdit, &title, || {
+        page(&visit, &access, Some(api), &form)
+    })
+    .await
 }
 
 async fn write(
@@ -95,34 +128,60 @@ async fn write(
     form: &Form,
     scopes: BTreeSet<Scope>,
 ) -> Result<ClientGrantRecord, control_plane::Refusal> {
-    let (control_plane, caller, tenant) = (visit.control_plane(), visit.caller(), visit.tenant().id);
+    let (control_plane, caller, tenant) =
+        (visit.control_plane(), visit.caller(), visit.tenant().id);
     match access.grant(api) {
         Some(record) => {
-            let at = ClientGrantAt { tenant, id: record.grant.id, expected: seen_version(form) };
+            let at = ClientGrantAt {
+                tenant,
+                id: record.grant.id,
+                expected: seen_version(form),
+            };
             let change = ClientGrantChange { scopes };
-            control_plane.update_client_grant(caller, at, change, Mode::Commit).await
+            control_plane
+                .update_client_grant(caller, at, change, Mode::Commit)
+                .await
         }
         None => {
             let application: ApplicationId = access.record.application.id;
-            let new = NewClientGrant { application, api, scopes };
-            control_plane.create_client_grant(caller, tenant, new, Mode::Commit).await
+            let new = NewClientGrant {
+                application,
+                api,
+                scopes,
+            };
+            control_plane
+                .create_client_grant(caller, tenant, new, Mode::Commit)
+                .await
         }
     }
 }
 
 /// `POST apps/{id}/access/{grant}/remove`.
-pub(in crate::pages::tenant) async fn remove(visit: Visit, form: Form) -> Result<HttpResponse, Fault> {
+pub(in crate::pages::tenant) async fn remove(
+    visit: Visit,
+    form: Form,
+) -> Result<HttpResponse, Fault> {
     let record = load(&visit).await?;
     let id: ClientGrantId = visit.param("grant")?;
-    let at = ClientGrantAt { tenant: visit.tenant().id, id, expected: seen_version(&form) };
-    visit.control_plane().delete_client_grant(visit.caller(), at, Mode::Commit).await?;
+    let at = ClientGrantAt {
+        tenant: visit.tenant().id,
+        id,
+        expected: seen_version(&form),
+    };
+    visit
+        .control_plane()
+        .delete_client_grant(visit.caller(), at, Mode::Commit)
+        .await?;
     let text = format!("{} may no longer call that API.", record.application.name);
     Ok(done(&visit, &record, text))
 }
 
 fn done(visit: &Visit, record: &ApplicationRecord, text: String) -> HttpResponse {
     let log = visit.href("audit?action=client_grants.");
-    visit.done(&Flash::done(text).with_link("Audit event", log), &href(visit, record, Tab::Access))
+    visit.done(
+        &Flash::done(text).with_link("Audit event", log),
+        &href(visit, record, Tab::Access),
+    )
 }
 
 fn read_scopes(form: &mut Form) -> BTreeSet<Scope> {
@@ -157,8 +216,17 @@ fn grants(visit: &Visit, access: &Access) -> AnyView {
         }
         .into_any();
     }
-    let rows: Vec<AnyView> = access.grants.iter().map(|record| row(visit, access, record)).collect();
-    let columns = vec![Column::text("API"), Column::text("Scopes, at most"), Column::text("Since"), Column::actions()];
+    let rows: Vec<AnyView> = access
+        .grants
+        .iter()
+        .map(|record| row(visit, access, record))
+        .collect();
+    let columns = vec![
+        Column::text("API"),
+        Column::text("Scopes, at most"),
+        Column::text("Since"),
+        Column::actions(),
+    ];
     view! {
         <Card title="APIs it may call"><Table label="APIs it may call" columns=columns>{rows}</Table></Card>
     }
@@ -169,8 +237,14 @@ fn row(visit: &Visit, access: &Access, record: &ClientGrantRecord) -> AnyView {
     let grant = &record.grant;
     let (name, audience) = access
         .api(grant.api)
-        .map_or_else(Default::default, |record| (record.api.name.clone(), record.api.audience.to_string()));
-    let scopes: Vec<AnyView> = grant.scopes.iter().map(|scope| tag(scope.as_str())).collect();
+        .map_or_else(Default::default, |record| {
+            (record.api.name.clone(), record.api.audience.to_string())
+        });
+    let scopes: Vec<AnyView> = grant
+        .scopes
+        .iter()
+        .map(|scope| tag(scope.as_str()))
+        .collect();
     let buttons = visit.may(Permission::ClientGrantsEdit).then(|| {
         let application = grant.application;
         let change = visit.href(&format!("apps/{application}/access?api={}", grant.api));
@@ -201,11 +275,20 @@ fn choose_card(visit: &Visit, access: &Access) -> AnyView {
         .apis
         .iter()
         .filter(|record| access.grant(record.api.id).is_none())
-        .map(|record| (record.api.id.to_string(), format!("{} ({})", record.api.name, record.api.audience)))
+        .map(|record| {
+            (
+                record.api.id.to_string(),
+                format!("{} ({})", record.api.name, record.api.audience),
+            )
+        })
         .collect();
     if open.is_empty() {
         let apis = visit.href("apis");
-        let text = if access.apis.is_empty() { "The tenant has no APIs yet." } else { "It may call every API of the tenant." };
+        let text = if access.apis.is_empty() {
+            "The tenant has no APIs yet."
+        } else {
+            "It may call every API of the tenant."
+        };
         return view! { <p class="muted">{text}" "<a href=apis>"APIs"</a></p> }.into_any();
     }
     let api = Field::select("api", "API", open).view(&Form::default());
@@ -226,12 +309,30 @@ fn scopes_card(visit: &Visit, access: &Access, api: &ApiRecord, form: &Form) -> 
         .api
         .scopes
         .iter()
-        .map(|scope| Choice::new(scope.scope.as_str(), scope.scope.as_str(), scope.description.clone()))
+        .map(|scope| {
+            Choice::new(
+                scope.scope.as_str(),
+                scope.scope.as_str(),
+                scope.description.clone(),
+            )
+        })
         .collect();
-    let scopes = choices(form, "scopes", "Scopes it may ask for, at most", true, options);
+    let scopes = choices(
+        form,
+        "scopes",
+        "Scopes it may ask for, at most",
+        true,
+        options,
+    );
     let version = access.grant(api.api.id).map_or(0, |record| record.version);
-    let action = visit.command(&format!("apps/{}/access/allow", access.record.application.id));
-    let hidden = vec![("version", version.to_string()), ("api", api.api.id.to_string())];
+    let action = visit.command(&format!(
+        "apps/{}/access/allow",
+        access.record.application.id
+    ));
+    let hidden = vec![
+        ("version", version.to_string()),
+        ("api", api.api.id.to_string()),
+    ];
     let (csrf, cancel) = (visit.csrf(), href(visit, &access.record, Tab::Access));
     let title = format!("Allow calls to {}", api.api.name);
     view! {

@@ -13,7 +13,9 @@ use super::{
     frame::{Tab, at, frame, href, load},
     kind_name, sample,
 };
-use crate::{fault::Fault, flash::Flash, form::Form, kit::*, pages::tenant::denied::again, visit::Visit};
+use crate::{
+    fault::Fault, flash::Flash, form::Form, kit::*, pages::tenant::denied::again, visit::Visit,
+};
 
 /// `GET apps/{id}`.
 pub(in crate::pages::tenant) async fn show(visit: Visit) -> Result<HttpResponse, Fault> {
@@ -23,18 +25,30 @@ pub(in crate::pages::tenant) async fn show(visit: Visit) -> Result<HttpResponse,
 }
 
 /// `POST apps/{id}/update`.
-pub(in crate::pages::tenant) async fn update(visit: Visit, mut form: Form) -> Result<HttpResponse, Fault> {
+pub(in crate::pages::tenant) async fn update(
+    visit: Visit,
+    mut form: Form,
+) -> Result<HttpResponse, Fault> {
     let record = load(&visit).await?;
     let change = read(&mut form, record.application.kind);
     if form.is_valid() {
         let at = at(&visit, &form)?;
         let control_plane = visit.control_plane();
-        match control_plane.update_application(visit.caller(), at, change, Mode::Commit).await {
+        match control_plane
+            .update_application(visit.caller(), at, change, Mode::Commit)
+            .await
+        {
             Ok(after) => return Ok(saved(&visit, &after, Tab::Basics)),
             Err(refusal) => form.absorb(refusal, &[])?,
         }
     }
-    again(&visit, Permission::ApplicationsEdit, &Tab::Basics.title(&record), || page(&visit, &record, &form)).await
+    again(
+        &visit,
+        Permission::ApplicationsEdit,
+        &Tab::Basics.title(&record),
+        || page(&visit, &record, &form),
+    )
+    .await
 }
 
 /// Back to a tab, saying what was saved as which version.
@@ -42,7 +56,10 @@ pub(super) fn saved(visit: &Visit, record: &ApplicationRecord, tab: Tab) -> Http
     let application = &record.application;
     let text = format!("Saved {} as version {}.", application.name, record.version);
     let log = visit.href(&format!("audit?object={}", application.id));
-    visit.done(&Flash::done(text).with_link("Audit event", log), &href(visit, record, tab))
+    visit.done(
+        &Flash::done(text).with_link("Audit event", log),
+        &href(visit, record, tab),
+    )
 }
 
 fn filled(record: &ApplicationRecord) -> Form {
@@ -58,7 +75,9 @@ fn read(form: &mut Form, kind: ApplicationKind) -> ApplicationChange {
         grant_types: Some(fields::read_grants(form, kind)),
         auth_methods: fields::read_methods(form, kind),
         signing_algorithm: Some(fields::read_algorithm(form)),
-        first_party: kind.signs_people_in().then(|| form.has("first_party", "on")),
+        first_party: kind
+            .signs_people_in()
+            .then(|| form.has("first_party", "on")),
         ..ApplicationChange::default()
     }
 }
@@ -89,7 +108,9 @@ fn page(visit: &Visit, record: &ApplicationRecord, form: &Form) -> AnyView {
 fn edit(visit: &Visit, record: &ApplicationRecord, form: &Form) -> AnyView {
     let kind = record.application.kind;
     let summary = view! { <ErrorSummary form=form /> }.into_any();
-    let name = Field::text("name", "Name").hint("People see it on the sign-in and consent pages.").view(form);
+    let name = Field::text("name", "Name")
+        .hint("People see it on the sign-in and consent pages.")
+        .view(form);
     let people = kind.signs_people_in().then(|| {
         let trusted = "It belongs to the tenant itself, so people are not asked for consent.";
         let first_party = toggle(form, "first_party", "First-party application", trusted);
@@ -97,7 +118,10 @@ fn edit(visit: &Visit, record: &ApplicationRecord, form: &Form) -> AnyView {
     });
     let protocol = fields::protocol(form, kind);
     let algorithm = fields::algorithm(form);
-    let (action, csrf) = (visit.command(&format!("apps/{}/update", record.application.id)), visit.csrf());
+    let (action, csrf) = (
+        visit.command(&format!("apps/{}/update", record.application.id)),
+        visit.csrf(),
+    );
     let hidden = vec![("version", record.version.to_string())];
     let based = format!("Based on version {}", record.version);
     let discard = href(visit, record, Tab::Basics);
@@ -120,10 +144,35 @@ fn read_only(record: &ApplicationRecord) -> AnyView {
     let facts = vec![
         kv("Kind", kind_name(application.kind)),
         kv("Scopes", join_scopes(&application.scopes)),
-        kv("Grants", words(application.grant_types.iter().map(|grant| grant.as_str()).collect())),
-        kv("Proves itself by", words(application.auth_methods.iter().map(|method| method.as_str()).collect())),
+        kv(
+            "Grants",
+            words(
+                application
+                    .grant_types
+                    .iter()
+                    .map(|grant| grant.as_str())
+                    .collect(),
+            ),
+        ),
+        kv(
+            "Proves itself by",
+            words(
+                application
+                    .auth_methods
+                    .iter()
+                    .map(|method| method.as_str())
+                    .collect(),
+            ),
+        ),
         kv("Signature", application.signing_algorithm.as_str()),
-        kv("First-party", if application.first_party { "Yes, people are not asked for consent" } else { "No" }),
+        kv(
+            "First-party",
+            if application.first_party {
+                "Yes, people are not asked for consent"
+            } else {
+                "No"
+            },
+        ),
     ];
     view! { <Card title="Settings" padded=true><KeyValue facts=facts /></Card> }.into_any()
 }

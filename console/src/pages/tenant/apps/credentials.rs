@@ -49,27 +49,53 @@ async fn notice_for(visit: &Visit) -> Result<Option<control_plane::Denial>, Faul
 }
 
 /// `POST apps/{id}/credentials/create`.
-pub(in crate::pages::tenant) async fn create(visit: Visit, mut form: Form) -> Result<HttpResponse, Fault> {
+pub(in crate::pages::tenant) async fn create(
+    visit: Visit,
+    mut form: Form,
+) -> Result<HttpResponse, Fault> {
     let record = load(&visit).await?;
     let overlap = form.number("overlap_seconds", 0..=2_592_000);
     if let Some(seconds) = overlap {
-        let new = NewSecret { overlap_seconds: u32::try_from(seconds).ok() };
+        let new = NewSecret {
+            overlap_seconds: u32::try_from(seconds).ok(),
+        };
         let at = at(&visit, &form)?;
-        let made = visit.control_plane().add_application_secret(visit.caller(), at, new, Mode::Commit).await;
+        let made = visit
+            .control_plane()
+            .add_application_secret(visit.caller(), at, new, Mode::Commit)
+            .await;
         match made {
             Ok(made) => return Ok(answer(&visit, &made)),
             Err(refusal) => form.absorb(refusal, &[("two_secrets", "overlap_seconds")])?,
         }
     }
-    again(&visit, Permission::SecretsManage, &Tab::Credentials.title(&record), || page(&visit, &record, &form, None)).await
+    again(
+        &visit,
+        Permission::SecretsManage,
+        &Tab::Credentials.title(&record),
+        || page(&visit, &record, &form, None),
+    )
+    .await
 }
 
 fn answer(visit: &Visit, made: &MadeSecret) -> HttpResponse {
-    let secret = made.secret.as_ref().map(|secret| secret.expose().to_owned()).unwrap_or_default();
+    let secret = made
+        .secret
+        .as_ref()
+        .map(|secret| secret.expose().to_owned())
+        .unwrap_or_default();
     let back = href(visit, &made.record, Tab::Credentials);
-    let older = made.record.secrets.iter().find(|kept| kept.id != made.id).and_then(|kept| kept.not_after);
+    let older = made
+        .record
+        .secrets
+        .iter()
+        .find(|kept| kept.id != made.id)
+        .and_then(|kept| kept.not_after);
     let next = match older {
-        Some(end) => format!("The older secret works until {}. Move your program over before then.", absolute(end)),
+        Some(end) => format!(
+            "The older secret works until {}. Move your program over before then.",
+            absolute(end)
+        ),
         None => "No older secret works any more. Give the new one to your program now.".to_owned(),
     };
     visit.page("New secret", || {
@@ -95,12 +121,22 @@ pub(in crate::pages::tenant) async fn confirm(visit: Visit) -> Result<HttpRespon
 }
 
 fn confirm_view(visit: &Visit, record: &ApplicationRecord, secret: CredentialId) -> AnyView {
-    let left = working(record, visit.now()).iter().filter(|kept| kept.id != secret).count();
+    let left = working(record, visit.now())
+        .iter()
+        .filter(|kept| kept.id != secret)
+        .count();
     let consequence = match left {
-        0 => "It is the only one that works: the application gets no tokens from the next release on, until you make another.",
-        _ => "Programs that still use it get no tokens from the next release on. The other secret keeps working.",
+        0 => {
+            "It is the only one that works: the application gets no tokens from the next release on, until you make another."
+        }
+        _ => {
+            "Programs that still use it get no tokens from the next release on. The other secret keeps working."
+        }
     };
-    let action = visit.command(&format!("apps/{}/credentials/{secret}/revoke", record.application.id));
+    let action = visit.command(&format!(
+        "apps/{}/credentials/{secret}/revoke",
+        record.application.id
+    ));
     let (hidden, csrf) = (vec![("version", record.version.to_string())], visit.csrf());
     let cancel = href(visit, record, Tab::Credentials);
     let content = view! {
@@ -118,18 +154,28 @@ fn confirm_view(visit: &Visit, record: &ApplicationRecord, secret: CredentialId)
 }
 
 /// `POST apps/{id}/credentials/{secret}/revoke`.
-pub(in crate::pages::tenant) async fn revoke(visit: Visit, form: Form) -> Result<HttpResponse, Fault> {
+pub(in crate::pages::tenant) async fn revoke(
+    visit: Visit,
+    form: Form,
+) -> Result<HttpResponse, Fault> {
     let at = at(&visit, &form)?;
     let secret: CredentialId = visit.param("secret")?;
     let control_plane = visit.control_plane();
-    let record = control_plane.revoke_application_secret(visit.caller(), at, secret, Mode::Commit).await?;
+    let record = control_plane
+        .revoke_application_secret(visit.caller(), at, secret, Mode::Commit)
+        .await?;
     let log = visit.href(&format!("audit?object={}", record.application.id));
     let text = format!("Revoked a secret of {}.", record.application.name);
     let flash = Flash::done(text).with_link("Audit event", log);
     Ok(visit.done(&flash, &href(&visit, &record, Tab::Credentials)))
 }
 
-fn page(visit: &Visit, record: &ApplicationRecord, form: &Form, denial: Option<AnyView>) -> AnyView {
+fn page(
+    visit: &Visit,
+    record: &ApplicationRecord,
+    form: &Form,
+    denial: Option<AnyView>,
+) -> AnyView {
     let content = if !record.application.kind.is_confidential() {
         view! {
             <section class="card">
@@ -140,7 +186,9 @@ fn page(visit: &Visit, record: &ApplicationRecord, form: &Form, denial: Option<A
         .into_any()
     } else {
         let summary = view! { <ErrorSummary form=form /> }.into_any();
-        let add = visit.may(Permission::SecretsManage).then(|| add(visit, record, form));
+        let add = visit
+            .may(Permission::SecretsManage)
+            .then(|| add(visit, record, form));
         view! { {summary}{denial}{secrets(visit, record)}{add} }.into_any()
     };
     frame(visit, record, Tab::Credentials, content)
@@ -155,8 +203,17 @@ fn secrets(visit: &Visit, record: &ApplicationRecord) -> AnyView {
         }
         .into_any();
     }
-    let rows: Vec<AnyView> = record.secrets.iter().map(|secret| row(visit, record, secret)).collect();
-    let columns = vec![Column::text("Secret"), Column::text("Made"), Column::text("Works until"), Column::actions()];
+    let rows: Vec<AnyView> = record
+        .secrets
+        .iter()
+        .map(|secret| row(visit, record, secret))
+        .collect();
+    let columns = vec![
+        Column::text("Secret"),
+        Column::text("Made"),
+        Column::text("Works until"),
+        Column::actions(),
+    ];
     view! {
         <Card title="Client secrets" sub="Only hashes are kept. At most two work at a time, so that you can rotate without an interruption.">
             <Table label="Client secrets" columns=columns>{rows}</Table>
@@ -174,7 +231,10 @@ fn row(visit: &Visit, record: &ApplicationRecord, secret: &SecretRecord) -> AnyV
         Some(end) => time(end, now),
     };
     let revoke = visit.may(Permission::SecretsManage).then(|| {
-        let href = visit.href(&format!("apps/{}/credentials/{}", record.application.id, secret.id));
+        let href = visit.href(&format!(
+            "apps/{}/credentials/{}",
+            record.application.id, secret.id
+        ));
         view! { <LinkButton href=href kind=ButtonKind::Danger small=true>"Revoke"</LinkButton> }
     });
     view! {
@@ -197,12 +257,21 @@ fn add(visit: &Visit, record: &ApplicationRecord, form: &Form) -> AnyView {
         }
         .into_any();
     }
-    let options = OVERLAPS.map(|(value, words)| (value.to_owned(), words.to_owned())).into();
-    let overlap = Field::select("overlap_seconds", "The older secret keeps working for", options)
-        .hint("Long enough to bring the new one to every place that uses it.")
-        .short()
-        .view(form);
-    let action = visit.command(&format!("apps/{}/credentials/create", record.application.id));
+    let options = OVERLAPS
+        .map(|(value, words)| (value.to_owned(), words.to_owned()))
+        .into();
+    let overlap = Field::select(
+        "overlap_seconds",
+        "The older secret keeps working for",
+        options,
+    )
+    .hint("Long enough to bring the new one to every place that uses it.")
+    .short()
+    .view(form);
+    let action = visit.command(&format!(
+        "apps/{}/credentials/create",
+        record.application.id
+    ));
     let (hidden, csrf) = (vec![("version", record.version.to_string())], visit.csrf());
     view! {
         <Card title="Make a new secret" padded=true>

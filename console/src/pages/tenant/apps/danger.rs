@@ -21,33 +21,57 @@ use crate::{
 /// `GET apps/{id}/danger`.
 pub(in crate::pages::tenant) async fn show(visit: Visit) -> Result<HttpResponse, Fault> {
     let record = load(&visit).await?;
-    Ok(visit.page(&Tab::Danger.title(&record), || page(&visit, &record, &Form::default())))
+    Ok(visit.page(&Tab::Danger.title(&record), || {
+        page(&visit, &record, &Form::default())
+    }))
 }
 
 /// `POST apps/{id}/status` with `status=active|disabled`.
-pub(in crate::pages::tenant) async fn set_status(visit: Visit, form: Form) -> Result<HttpResponse, Fault> {
+pub(in crate::pages::tenant) async fn set_status(
+    visit: Visit,
+    form: Form,
+) -> Result<HttpResponse, Fault> {
     let (status, verb) = match form.text("status") {
         "active" => (ApplicationStatus::Active, "Enabled"),
         _ => (ApplicationStatus::Disabled, "Disabled"),
     };
-    let change = ApplicationChange { status: Some(status), ..ApplicationChange::default() };
+    let change = ApplicationChange {
+        status: Some(status),
+        ..ApplicationChange::default()
+    };
     let at = at(&visit, &form)?;
-    let after = visit.control_plane().update_application(visit.caller(), at, change, Mode::Commit).await?;
+    let after = visit
+        .control_plane()
+        .update_application(visit.caller(), at, change, Mode::Commit)
+        .await?;
     let log = visit.href(&format!("audit?object={}", after.application.id));
-    let flash = Flash::done(format!("{verb} {}.", after.application.name)).with_link("Audit event", log);
+    let flash =
+        Flash::done(format!("{verb} {}.", after.application.name)).with_link("Audit event", log);
     Ok(visit.done(&flash, &href(&visit, &after, Tab::Danger)))
 }
 
 /// `POST apps/{id}/delete` with the name in `confirm`.
-pub(in crate::pages::tenant) async fn delete(visit: Visit, mut form: Form) -> Result<HttpResponse, Fault> {
+pub(in crate::pages::tenant) async fn delete(
+    visit: Visit,
+    mut form: Form,
+) -> Result<HttpResponse, Fault> {
     let record = load(&visit).await?;
     let name = &record.application.name;
     if form.text("confirm") != name {
         form.refuse("confirm", format!("Type {name} exactly as it stands here."));
-        return again(&visit, Permission::ApplicationsEdit, &Tab::Danger.title(&record), || page(&visit, &record, &form)).await;
+        return again(
+            &visit,
+            Permission::ApplicationsEdit,
+            &Tab::Danger.title(&record),
+            || page(&visit, &record, &form),
+        )
+        .await;
     }
     let at = at(&visit, &form)?;
-    visit.control_plane().delete_application(visit.caller(), at, Mode::Commit).await?;
+    visit
+        .control_plane()
+        .delete_application(visit.caller(), at, Mode::Commit)
+        .await?;
     let log = visit.href(&format!("audit?object={}", record.application.id));
     let flash = Flash::done(format!("Deleted {name}.")).with_link("Audit event", log);
     Ok(visit.done(&flash, &visit.href("apps")))
@@ -70,10 +94,18 @@ fn use_card(visit: &Visit, record: &ApplicationRecord) -> AnyView {
             "Disable application",
         )
     } else {
-        ("Enable", "It works again exactly as it was configured.", "active", "Enable application")
+        (
+            "Enable",
+            "It works again exactly as it was configured.",
+            "active",
+            "Enable application",
+        )
     };
     let action = visit.command(&format!("apps/{}/status", application.id));
-    let hidden = vec![("version", record.version.to_string()), ("status", next.to_owned())];
+    let hidden = vec![
+        ("version", record.version.to_string()),
+        ("status", next.to_owned()),
+    ];
     let csrf = visit.csrf();
     view! {
         <DangerZone title=title consequence=consequence>
@@ -92,7 +124,8 @@ fn delete_card(visit: &Visit, record: &ApplicationRecord, form: &Form) -> AnyVie
         "Deletes {} with its {secrets} and all its API access. This cannot be undone, and its client ID is never given again.",
         application.name
     );
-    let confirm = Field::text("confirm", format!("Type {} to confirm", application.name)).view(form);
+    let confirm =
+        Field::text("confirm", format!("Type {} to confirm", application.name)).view(form);
     let action = visit.command(&format!("apps/{}/delete", application.id));
     let hidden = vec![("version", record.version.to_string())];
     let csrf = visit.csrf();

@@ -20,9 +20,17 @@ use crate::{
 
 /// Fills the redirect fields.
 pub(super) fn fill_redirects(form: &mut Form, application: &Application) {
-    let lines = |uris: &[RedirectUri]| uris.iter().map(RedirectUri::as_str).collect::<Vec<_>>().join("\n");
+    let lines = |uris: &[RedirectUri]| {
+        uris.iter()
+            .map(RedirectUri::as_str)
+            .collect::<Vec<_>>()
+            .join("\n")
+    };
     form.set("redirect_uris", lines(&application.redirect_uris));
-    form.set("post_logout_redirect_uris", lines(&application.post_logout_redirect_uris));
+    form.set(
+        "post_logout_redirect_uris",
+        lines(&application.post_logout_redirect_uris),
+    );
 }
 
 /// Both lists of addresses.
@@ -31,9 +39,15 @@ pub(super) fn redirects(form: &Form, kind: ApplicationKind) -> AnyView {
         ApplicationKind::Native => {
             "One per line, compared letter by letter: https, http to 127.0.0.1 or [::1] (any port), or your own scheme such as com.example.app:/callback."
         }
-        _ => "One per line, compared letter by letter: https, or http to a loopback address while you develop.",
+        _ => {
+            "One per line, compared letter by letter: https, or http to a loopback address while you develop."
+        }
     };
-    let redirects = Field::area("redirect_uris", "Redirect URIs", 4).mono().wide().hint(hint).view(form);
+    let redirects = Field::area("redirect_uris", "Redirect URIs", 4)
+        .mono()
+        .wide()
+        .hint(hint)
+        .view(form);
     let logout = Field::area("post_logout_redirect_uris", "Post-logout redirect URIs", 2)
         .mono()
         .wide()
@@ -53,7 +67,9 @@ pub(super) fn read_redirects(form: &mut Form, name: &str) -> Vec<RedirectUri> {
     for (number, line) in numbered(form, name) {
         match line.parse::<RedirectUri>() {
             Ok(uri) => uris.push(uri),
-            Err(invalid) => form.refuse(name, format!("Line {number} ({line}) {}.", invalid.reason)),
+            Err(invalid) => {
+                form.refuse(name, format!("Line {number} ({line}) {}.", invalid.reason))
+            }
         }
     }
     uris
@@ -65,7 +81,13 @@ pub(super) fn scopes(form: &Form) -> AnyView {
         .iter()
         .map(|scope| Choice::new(*scope, *scope, meaning(scope)))
         .collect();
-    crate::kit::choices(form, "scopes", "Standard scopes it may ask for", true, choices)
+    crate::kit::choices(
+        form,
+        "scopes",
+        "Standard scopes it may ask for",
+        true,
+        choices,
+    )
 }
 
 fn meaning(scope: &str) -> &'static str {
@@ -93,10 +115,24 @@ pub(super) fn read_scopes(form: &mut Form) -> BTreeSet<Scope> {
 /// The signature algorithm.
 pub(super) fn algorithm(form: &Form) -> AnyView {
     let choices = vec![
-        Choice::new("ES256", "ES256", "Short signatures, understood by every current library."),
-        Choice::new("RS256", "RS256", "Only for libraries that know nothing else."),
+        Choice::new(
+            "ES256",
+            "ES256",
+            "Short signatures, understood by every current library.",
+        ),
+        Choice::new(
+            "RS256",
+            "RS256",
+            "Only for libraries that know nothing else.",
+        ),
     ];
-    crate::kit::choices(form, "signing_algorithm", "Signature of its tokens", false, choices)
+    crate::kit::choices(
+        form,
+        "signing_algorithm",
+        "Signature of its tokens",
+        false,
+        choices,
+    )
 }
 
 /// Reads the signature algorithm.
@@ -108,22 +144,41 @@ pub(super) fn read_algorithm(form: &mut Form) -> SigningAlgorithm {
 pub(super) fn protocol(form: &Form, kind: ApplicationKind) -> AnyView {
     let mut grants = Vec::new();
     if kind.signs_people_in() {
-        let refresh = "Get new tokens without asking the person again; each refresh token works once.";
-        grants.push(check(form, "grant_types", "refresh_token", "Refresh tokens", refresh));
+        let refresh =
+            "Get new tokens without asking the person again; each refresh token works once.";
+        grants.push(check(
+            form, "grant_types", "refresh_token", "Refresh tokens", refresh,
+        ));
     }
     if kind == ApplicationKind::Web {
         let own = "Get tokens for itself, without a person (client_credentials).";
-        grants.push(check(form, "grant_types", "client_credentials", "Also acts for itself", own));
+        grants.push(check(
+            form, "grant_types", "client_credentials", "Also acts for itself", own,
+        ));
     }
     let grants = (!grants.is_empty()).then(|| {
         view! { <fieldset class="fieldset"><legend>"Grants"</legend><div class="choices">{grants}</div></fieldset> }
     });
     let methods = kind.is_confidential().then(|| {
         let choices = vec![
-            Choice::new("client_secret_basic", "In the Authorization header", "client_secret_basic; what most libraries do."),
-            Choice::new("client_secret_post", "In the form body", "client_secret_post; for libraries that cannot do the other."),
+            Choice::new(
+                "client_secret_basic",
+                "In the Authorization header",
+                "client_secret_basic; what most libraries do.",
+            ),
+            Choice::new(
+                "client_secret_post",
+                "In the form body",
+                "client_secret_post; for libraries that cannot do the other.",
+            ),
         ];
-        crate::kit::choices(form, "auth_methods", "How it sends its secret", true, choices)
+        crate::kit::choices(
+            form,
+            "auth_methods",
+            "How it sends its secret",
+            true,
+            choices,
+        )
     });
     view! { {grants}{methods} }.into_any()
 }
@@ -131,9 +186,18 @@ pub(super) fn protocol(form: &Form, kind: ApplicationKind) -> AnyView {
 /// Fills the fields of [`protocol`], and scopes and algorithm.
 pub(super) fn fill_protocol(form: &mut Form, application: &Application) {
     form.set("signing_algorithm", application.signing_algorithm.as_str());
-    application.scopes.iter().for_each(|scope| form.set("scopes", scope.as_str()));
-    application.grant_types.iter().for_each(|grant| form.set("grant_types", grant.as_str()));
-    application.auth_methods.iter().for_each(|method| form.set("auth_methods", method.as_str()));
+    application
+        .scopes
+        .iter()
+        .for_each(|scope| form.set("scopes", scope.as_str()));
+    application
+        .grant_types
+        .iter()
+        .for_each(|grant| form.set("grant_types", grant.as_str()));
+    application
+        .auth_methods
+        .iter()
+        .for_each(|method| form.set("auth_methods", method.as_str()));
     if application.first_party {
         form.set("first_party", "on");
     }
@@ -141,7 +205,11 @@ pub(super) fn fill_protocol(form: &mut Form, application: &Application) {
 
 /// Reads the grants: the one that makes the kind what it is, and the ticked ones.
 pub(super) fn read_grants(form: &Form, kind: ApplicationKind) -> BTreeSet<GrantType> {
-    let own = if kind.signs_people_in() { GrantType::AuthorizationCode } else { GrantType::ClientCredentials };
+    let own = if kind.signs_people_in() {
+        GrantType::AuthorizationCode
+    } else {
+        GrantType::ClientCredentials
+    };
     let ticked = [GrantType::RefreshToken, GrantType::ClientCredentials]
         .into_iter()
         .filter(|grant| form.has("grant_types", grant.as_str()));
@@ -149,9 +217,17 @@ pub(super) fn read_grants(form: &Form, kind: ApplicationKind) -> BTreeSet<GrantT
 }
 
 /// Reads how the secret is sent; programs without a secret have nothing to choose.
-pub(super) fn read_methods(form: &Form, kind: ApplicationKind) -> Option<BTreeSet<TokenAuthMethod>> {
-    let methods = [TokenAuthMethod::ClientSecretBasic, TokenAuthMethod::ClientSecretPost];
-    let ticked = methods.into_iter().filter(|method| form.has("auth_methods", method.as_str()));
+pub(super) fn read_methods(
+    form: &Form,
+    kind: ApplicationKind,
+) -> Option<BTreeSet<TokenAuthMethod>> {
+    let methods = [
+        TokenAuthMethod::ClientSecretBasic,
+        TokenAuthMethod::ClientSecretPost,
+    ];
+    let ticked = methods
+        .into_iter()
+        .filter(|method| form.has("auth_methods", method.as_str()));
     kind.is_confidential().then(|| ticked.collect())
 }
 
@@ -165,10 +241,20 @@ mod tests {
         let mut form = Form::with([("redirect_uris", text)]);
         let uris = read_redirects(&mut form, "redirect_uris");
         assert_eq!(uris.len(), 1);
-        let messages: Vec<&str> = form.problems().iter().map(|problem| problem.message.as_str()).collect();
+        let messages: Vec<&str> = form
+            .problems()
+            .iter()
+            .map(|problem| problem.message.as_str())
+            .collect();
         assert_eq!(messages.len(), 2);
-        assert!(messages[0].starts_with("Line 3 (http://shop.example/cb) must use https"), "{messages:?}");
-        assert!(messages[1].starts_with("Line 4 (javascript:alert(1)) uses a scheme"), "{messages:?}");
+        assert!(
+            messages[0].starts_with("Line 3 (http://shop.example/cb) must use https"),
+            "{messages:?}"
+        );
+        assert!(
+            messages[1].starts_with("Line 4 (javascript:alert(1)) uses a scheme"),
+            "{messages:?}"
+        );
         assert_eq!(form.raw("redirect_uris"), text);
     }
 
@@ -176,7 +262,10 @@ mod tests {
     fn a_kind_keeps_the_grant_that_makes_it_what_it_is() {
         let form = Form::with([("grant_types", "refresh_token")]);
         let web = read_grants(&form, ApplicationKind::Web);
-        assert_eq!(web, [GrantType::AuthorizationCode, GrantType::RefreshToken].into());
+        assert_eq!(
+            web,
+            [GrantType::AuthorizationCode, GrantType::RefreshToken].into()
+        );
         let machine = read_grants(&Form::default(), ApplicationKind::Machine);
         assert_eq!(machine, [GrantType::ClientCredentials].into());
         assert_eq!(read_methods(&form, ApplicationKind::Spa), None);

@@ -27,7 +27,9 @@ const TABS: [(Tab, &str, &str); 5] = [
 
 impl Tab {
     fn name(self) -> &'static str {
-        TABS.iter().find(|(tab, ..)| *tab == self).map_or("", |(_, name, _)| name)
+        TABS.iter()
+            .find(|(tab, ..)| *tab == self)
+            .map_or("", |(_, name, _)| name)
     }
 
     /// The page's title: the thing first, then the part of it.
@@ -40,7 +42,9 @@ impl Tab {
 pub(super) async fn load(visit: &Visit) -> Result<ApplicationRecord, Fault> {
     let id = visit.param("id")?;
     let control_plane = visit.control_plane();
-    Ok(control_plane.get_application(visit.caller(), visit.tenant().id, id).await?)
+    Ok(control_plane
+        .get_application(visit.caller(), visit.tenant().id, id)
+        .await?)
 }
 
 /// Which application and which version of it a form is about.
@@ -54,7 +58,10 @@ pub(super) fn at(visit: &Visit, form: &Form) -> Result<ApplicationAt, Fault> {
 
 /// The address of a tab.
 pub(super) fn href(visit: &Visit, record: &ApplicationRecord, tab: Tab) -> String {
-    let suffix = TABS.iter().find(|(known, ..)| *known == tab).map_or("", |(.., suffix)| suffix);
+    let suffix = TABS
+        .iter()
+        .find(|(known, ..)| *known == tab)
+        .map_or("", |(.., suffix)| suffix);
     visit.href(&format!("apps/{}{suffix}", record.application.id))
 }
 
@@ -77,11 +84,16 @@ pub(super) fn frame(
         .map(|(tab, name, _)| ((*name).to_owned(), href(visit, record, *tab), *tab == here))
         .collect();
     let tabs = crate::kit::tabs("Application", tabs);
-    let crumbs = crumbs(vec![("Applications".into(), visit.href("apps"))], application.name.clone());
+    let crumbs = crumbs(
+        vec![("Applications".into(), visit.href("apps"))],
+        application.name.clone(),
+    );
     let state = status(application.status);
     let worth: Vec<AnyView> = warnings::of(record, visit.tenant().environment, visit.now())
         .into_iter()
-        .map(|warning| view! { <Notice tone=Tone::Warn title=warning.short>{warning.long}</Notice> }.into_any())
+        .map(|warning| {
+            view! { <Notice tone=Tone::Warn title=warning.short>{warning.long}</Notice> }.into_any()
+        })
         .collect();
     view! {
         <PageHead title=application.name.clone() sub=kind_name(application.kind) crumbs=crumbs state=state />

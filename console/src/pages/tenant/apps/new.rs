@@ -12,14 +12,18 @@ use control_plane::{
 use leptos::prelude::*;
 
 use super::{fields, kind_name, sample};
-use crate::{fault::Fault, flash::Flash, form::Form, kit::*, pages::tenant::denied::again, visit::Visit};
+use crate::{
+    fault::Fault, flash::Flash, form::Form, kit::*, pages::tenant::denied::again, visit::Visit,
+};
 
 const STEPS: [&str; 3] = ["Kind", "Settings", "Done"];
 const TITLE: &str = "New application";
 
 /// `GET apps/new`, with `?kind=` once it is chosen.
 pub(in crate::pages::tenant) async fn show(visit: Visit) -> Result<HttpResponse, Fault> {
-    let kind = visit.query("kind").and_then(|kind| kind.parse::<ApplicationKind>().ok());
+    let kind = visit
+        .query("kind")
+        .and_then(|kind| kind.parse::<ApplicationKind>().ok());
     Ok(match kind {
         Some(kind) => visit.page(TITLE, || settings(&visit, &first_form(kind), kind)),
         None => visit.page(TITLE, || choose(&visit, &Form::with([("kind", "web")]))),
@@ -27,21 +31,35 @@ pub(in crate::pages::tenant) async fn show(visit: Visit) -> Result<HttpResponse,
 }
 
 /// `POST apps/create`.
-pub(in crate::pages::tenant) async fn create(visit: Visit, mut form: Form) -> Result<HttpResponse, Fault> {
+pub(in crate::pages::tenant) async fn create(
+    visit: Visit,
+    mut form: Form,
+) -> Result<HttpResponse, Fault> {
     let Some(kind) = form.read::<ApplicationKind>("kind") else {
-        return again(&visit, Permission::ApplicationsEdit, TITLE, || choose(&visit, &form)).await;
+        return again(&visit, Permission::ApplicationsEdit, TITLE, || {
+            choose(&visit, &form)
+        })
+        .await;
     };
     let new = read(&mut form, kind);
     if !form.is_valid() {
-        return again(&visit, Permission::ApplicationsEdit, TITLE, || settings(&visit, &form, kind)).await;
+        return again(&visit, Permission::ApplicationsEdit, TITLE, || {
+            settings(&visit, &form, kind)
+        })
+        .await;
     }
     let (control_plane, tenant) = (visit.control_plane(), visit.tenant().id);
-    let made = control_plane.create_application(visit.caller(), tenant, new, Mode::Commit).await;
+    let made = control_plane
+        .create_application(visit.caller(), tenant, new, Mode::Commit)
+        .await;
     match made {
         Ok(created) => Ok(answer(&visit, created)),
         Err(refusal) => {
             form.absorb(refusal, &[("too_many_applications", "")])?;
-            again(&visit, Permission::ApplicationsEdit, TITLE, || settings(&visit, &form, kind)).await
+            again(&visit, Permission::ApplicationsEdit, TITLE, || {
+                settings(&visit, &form, kind)
+            })
+            .await
         }
     }
 }
@@ -85,7 +103,10 @@ fn choose(visit: &Visit, form: &Form) -> AnyView {
     let detail = |kind| match kind {
         ApplicationKind::Web => ("globe", "Runs on a server of yours and can keep a secret."),
         ApplicationKind::Spa => ("monitor", "Runs in the browser. No secret; PKCE proves it."),
-        ApplicationKind::Native => ("app", "Installed on a phone or computer. No secret; PKCE proves it."),
+        ApplicationKind::Native => (
+            "app",
+            "Installed on a phone or computer. No secret; PKCE proves it.",
+        ),
         ApplicationKind::Machine => ("bot", "A program that acts for itself, without a person."),
     };
     let cards = ApplicationKind::ALL
@@ -95,7 +116,12 @@ fn choose(visit: &Visit, form: &Form) -> AnyView {
             Choice::new(kind.as_str(), kind_name(kind), detail).with_icon(icon)
         })
         .collect();
-    let cards = choice_cards(form, "kind", "What sort of program is it? This stays.", cards);
+    let cards = choice_cards(
+        form,
+        "kind",
+        "What sort of program is it? This stays.",
+        cards,
+    );
     let (action, cancel) = (visit.href("apps/new"), visit.href("apps"));
     view! {
         {head(visit, 0)}
@@ -112,7 +138,9 @@ fn choose(visit: &Visit, form: &Form) -> AnyView {
 }
 
 fn settings(visit: &Visit, form: &Form, kind: ApplicationKind) -> AnyView {
-    let name = Field::text("name", "Name").hint("People see it on the sign-in and consent pages.").view(form);
+    let name = Field::text("name", "Name")
+        .hint("People see it on the sign-in and consent pages.")
+        .view(form);
     let people = kind.signs_people_in().then(|| {
         let (redirects, scopes) = (fields::redirects(form, kind), fields::scopes(form));
         view! { {redirects}{scopes} }
@@ -163,7 +191,8 @@ fn answer(visit: &Visit, created: CreatedApplication) -> HttpResponse {
         }
         None => {
             let log = visit.href(&format!("audit?object={}", application.id));
-            let flash = Flash::done(format!("Created {}.", application.name)).with_link("Audit event", log);
+            let flash =
+                Flash::done(format!("Created {}.", application.name)).with_link("Audit event", log);
             visit.done(&flash, &page)
         }
     }
@@ -172,8 +201,14 @@ fn answer(visit: &Visit, created: CreatedApplication) -> HttpResponse {
 fn done(visit: &Visit, created: &CreatedApplication, secret: &str, issuer: &str) -> AnyView {
     let application = &created.record.application;
     let title = format!("{} is ready", application.name);
-    let crumbs = crumbs(vec![("Applications".into(), visit.href("apps"))], application.name.clone());
-    let (page, list) = (visit.href(&format!("apps/{}", application.id)), visit.href("apps"));
+    let crumbs = crumbs(
+        vec![("Applications".into(), visit.href("apps"))],
+        application.name.clone(),
+    );
+    let (page, list) = (
+        visit.href(&format!("apps/{}", application.id)),
+        visit.href("apps"),
+    );
     let secret = secret.to_owned();
     view! {
         <PageHead title=title crumbs=crumbs />

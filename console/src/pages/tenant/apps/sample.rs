@@ -15,8 +15,15 @@ pub(super) fn config(application: &Application, issuer: &str) -> String {
              curl -u \"$CLIENT_ID:$CLIENT_SECRET\" -d grant_type=client_credentials -d \"scope=$SCOPE\" -d \"resource=$RESOURCE\" $TOKEN_ENDPOINT"
         );
     }
-    let secret = if application.kind.is_confidential() { "\nOIDC_CLIENT_SECRET=<the secret>" } else { "" };
-    let redirect = application.redirect_uris.first().map_or("", |uri| uri.as_str());
+    let secret = if application.kind.is_confidential() {
+        "\nOIDC_CLIENT_SECRET=<the secret>"
+    } else {
+        ""
+    };
+    let redirect = application
+        .redirect_uris
+        .first()
+        .map_or("", |uri| uri.as_str());
     let scopes = join_scopes(&application.scopes);
     format!(
         "OIDC_ISSUER={issuer}\nOIDC_CLIENT_ID={id}{secret}\nOIDC_REDIRECT_URI={redirect}\nOIDC_SCOPE=\"{scopes}\"\n\

@@ -50,11 +50,23 @@ pub(super) fn of(
     let installed = application.kind == ApplicationKind::Native;
     let found = [
         (confidential && working.is_empty(), NO_SECRET),
-        (in_production && !installed && redirects(application, is_loopback), LOOPBACK),
+        (
+            in_production && !installed && redirects(application, is_loopback),
+            LOOPBACK,
+        ),
         (installed && redirects(application, is_localhost), LOCALHOST),
-        (working.iter().any(|secret| now - secret.created_at > OLD_SECRET), STALE_SECRET),
+        (
+            working
+                .iter()
+                .any(|secret| now - secret.created_at > OLD_SECRET),
+            STALE_SECRET,
+        ),
     ];
-    found.into_iter().filter(|(applies, _)| *applies).map(|(_, warning)| warning).collect()
+    found
+        .into_iter()
+        .filter(|(applies, _)| *applies)
+        .map(|(_, warning)| warning)
+        .collect()
 }
 
 /// The secrets that work at `now`, oldest first.
@@ -119,7 +131,11 @@ mod tests {
         let mut web = record(ApplicationKind::Web, "https://shop.example/cb");
         assert_eq!(of(&web, Environment::Production, now), [NO_SECRET]);
         let id: CredentialId = "crd_00000000000000000000000001".parse().unwrap();
-        let secret = |not_after| SecretRecord { id, created_at: DateTime::UNIX_EPOCH, not_after };
+        let secret = |not_after| SecretRecord {
+            id,
+            created_at: DateTime::UNIX_EPOCH,
+            not_after,
+        };
         web.secrets = vec![secret(Some(now))];
         assert_eq!(of(&web, Environment::Production, now), [NO_SECRET]);
         web.secrets = vec![secret(None)];

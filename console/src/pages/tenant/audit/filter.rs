@@ -47,11 +47,20 @@ impl Asked {
     /// [`Fault::BadAddress`] for a member that cannot be what it says it is.
     pub(super) fn read(visit: &Visit) -> Result<Self, Fault> {
         let day = |name: &'static str| {
-            let read = |text: String| text.parse().map_err(|_| bad(name, "must be a day such as 2026-11-23"));
+            let read = |text: String| {
+                text.parse()
+                    .map_err(|_| bad(name, "must be a day such as 2026-11-23"))
+            };
             visit.query(name).map(read).transpose()
         };
-        let actor = visit.query("actor").map(|text| text.parse().map_err(|_| bad("actor", "is not an operator's id")));
-        let outcome = visit.query("outcome").map(|text| text.parse().map_err(|_| bad("outcome", "must be done or refused")));
+        let actor = visit.query("actor").map(|text| {
+            text.parse()
+                .map_err(|_| bad("actor", "is not an operator's id"))
+        });
+        let outcome = visit.query("outcome").map(|text| {
+            text.parse()
+                .map_err(|_| bad("outcome", "must be done or refused"))
+        });
         Ok(Self {
             actor: actor.transpose()?,
             action: visit.query("action"),
@@ -72,7 +81,10 @@ impl Asked {
             outcome: self.outcome,
             since: self.since.map(midnight),
             // The last day counts as well.
-            until: self.until.and_then(|day| day.checked_add_days(Days::new(1))).map(midnight),
+            until: self
+                .until
+                .and_then(|day| day.checked_add_days(Days::new(1)))
+                .map(midnight),
             text: self.text.clone(),
         }
     }
@@ -91,35 +103,67 @@ impl Asked {
         let active = [
             ("q", "Text", self.text.clone()),
             ("action", "Action", self.action.as_ref().map(known)),
-            ("outcome", "Outcome", self.outcome.map(|outcome| outcome.as_str().to_owned())),
+            (
+                "outcome",
+                "Outcome",
+                self.outcome.map(|outcome| outcome.as_str().to_owned()),
+            ),
             ("actor", "Who", self.actor.map(|actor| actor.to_string())),
             ("object", "About", self.object.clone()),
             ("since", "From", self.since.map(|day| day.to_string())),
             ("until", "To", self.until.map(|day| day.to_string())),
         ];
-        active.into_iter().filter_map(|(key, name, value)| Some((key, name, value?))).collect()
+        active
+            .into_iter()
+            .filter_map(|(key, name, value)| Some((key, name, value?)))
+            .collect()
     }
 
     /// The form above the list. What only links set (who, about) stays as it is.
     pub(super) fn form(&self, visit: &Visit) -> AnyView {
         let options = |options: &[(&str, &str)]| -> Vec<(String, String)> {
-            options.iter().map(|(value, name)| ((*value).to_owned(), (*name).to_owned())).collect()
+            options
+                .iter()
+                .map(|(value, name)| ((*value).to_owned(), (*name).to_owned()))
+                .collect()
         };
         let form = Form::with([
             ("action", self.action.clone().unwrap_or_default()),
-            ("outcome", self.outcome.map(|outcome| outcome.as_str().to_owned()).unwrap_or_default()),
+            (
+                "outcome",
+                self.outcome
+                    .map(|outcome| outcome.as_str().to_owned())
+                    .unwrap_or_default(),
+            ),
         ]);
         let mut actions = options(&ACTIONS);
-        if let Some(other) = self.action.as_ref().filter(|action| ACTIONS.iter().all(|(key, _)| key != action)) {
+        if let Some(other) = self
+            .action
+            .as_ref()
+            .filter(|action| ACTIONS.iter().all(|(key, _)| key != action))
+        {
             actions.push((other.clone(), other.clone()));
         }
-        let action = Field::select("action", "Action", actions).short().view(&form);
-        let outcomes = options(&[("", "Done or refused"), ("done", "Done"), ("refused", "Refused")]);
-        let outcome = Field::select("outcome", "Outcome", outcomes).short().view(&form);
-        let kept: Vec<AnyView> = [("actor", self.actor.map(|actor| actor.to_string())), ("object", self.object.clone())]
-            .into_iter()
-            .filter_map(|(name, value)| Some(view! { <input type="hidden" name=name value=value? /> }.into_any()))
-            .collect();
+        let action = Field::select("action", "Action", actions)
+            .short()
+            .view(&form);
+        let outcomes = options(&[
+            ("", "Done or refused"),
+            ("done", "Done"),
+            ("refused", "Refused"),
+        ]);
+        let outcome = Field::select("outcome", "Outcome", outcomes)
+            .short()
+            .view(&form);
+        let kept: Vec<AnyView> = [
+            ("actor", self.actor.map(|actor| actor.to_string())),
+            ("object", self.object.clone()),
+        ]
+        .into_iter()
+        .filter_map(|(name, value)| {
+            Some(view! { <input type="hidden" name=name value=value? /> }.into_any())
+        })
+        .collect();
         let path = visit.path().to_owned();
         view! {
             <form class="filters" method="get" action=path role="search" aria-label="Filter events">
@@ -144,7 +188,8 @@ impl Asked {
             .map(|(key, name, value)| {
                 let href = visit.with_query(&[(key, None), ("after", None)]);
                 let label = format!("Remove the filter {name}");
-                view! { <a class="chip" href=href title=label>{name}": "{value}{icon("x")}</a> }.into_any()
+                view! { <a class="chip" href=href title=label>{name}": "{value}{icon("x")}</a> }
+                    .into_any()
             })
             .collect();
         let clear = visit.path().to_owned();
@@ -166,7 +211,9 @@ fn day(name: &'static str, label: &'static str, value: Option<NaiveDate>) -> Any
 }
 
 fn midnight(day: NaiveDate) -> DateTime<Utc> {
-    day.and_hms_opt(0, 0, 0).expect("every day has a midnight in UTC").and_utc()
+    day.and_hms_opt(0, 0, 0)
+        .expect("every day has a midnight in UTC")
+        .and_utc()
 }
 
 fn bad(member: &'static str, reason: &str) -> Fault {
@@ -180,9 +227,16 @@ mod tests {
     #[test]
     fn the_last_day_counts() {
         let day: NaiveDate = "2026-11-23".parse().unwrap();
-        let asked = Asked { since: Some(day), until: Some(day), ..Asked::default() };
+        let asked = Asked {
+            since: Some(day),
+            until: Some(day),
+            ..Asked::default()
+        };
         let filter = asked.filter();
-        assert_eq!(filter.until.unwrap() - filter.since.unwrap(), chrono::TimeDelta::days(1));
+        assert_eq!(
+            filter.until.unwrap() - filter.since.unwrap(),
+            chrono::TimeDelta::days(1)
+        );
         assert_eq!(asked.active().len(), 2);
         assert!(!Asked::default().is_any());
     }

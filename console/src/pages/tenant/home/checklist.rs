@@ -60,13 +60,20 @@ pub(super) fn card(visit: &Visit, state: &State) -> Option<AnyView> {
     if done == steps.len() {
         return None;
     }
-    let sub = format!("{done} of {} steps done. They tick themselves.", steps.len());
+    let sub = format!(
+        "{done} of {} steps done. They tick themselves.",
+        steps.len()
+    );
     let items: Vec<AnyView> = steps.into_iter().map(|step| item(visit, step)).collect();
     Some(view! { <Card title="Set up this tenant" sub=sub padded=true><ol class="timeline">{items}</ol></Card> }.into_any())
 }
 
 fn item(visit: &Visit, step: Step) -> AnyView {
-    let (class, sign, state) = if step.done { ("ok", "check", "Done: ") } else { ("info", "arrow-right", "To do: ") };
+    let (class, sign, state) = if step.done {
+        ("ok", "check", "Done: ")
+    } else {
+        ("info", "arrow-right", "To do: ")
+    };
     let title = match step.page.filter(|_| !step.done) {
         Some(page) => {
             let href = visit.href(page);

@@ -30,40 +30,136 @@ struct Member {
     shape: Shape,
 }
 
-const fn number(key: &'static str, label: &'static str, hint: &'static str, limits: (i64, i64, &'static str)) -> Member {
-    Member { key, label, hint, shape: Shape::Number(limits.0, limits.1, limits.2) }
+const fn number(
+    key: &'static str,
+    label: &'static str,
+    hint: &'static str,
+    limits: (i64, i64, &'static str),
+) -> Member {
+    Member {
+        key,
+        label,
+        hint,
+        shape: Shape::Number(limits.0, limits.1, limits.2),
+    }
 }
 
 const fn switch(key: &'static str, label: &'static str, meaning: &'static str) -> Member {
-    Member { key, label, hint: "", shape: Shape::Switch(meaning) }
+    Member {
+        key,
+        label,
+        hint: "",
+        shape: Shape::Switch(meaning),
+    }
 }
 
 const AUTHENTICATION: &[Member] = &[
-    number("delay_after_failures", "Slow down after", "Each further attempt then has to wait.", (3, 20, "failures in a row")),
-    number("block_after_failures", "Block the password after", "Must be more than the number above.", (10, 100, "failures in a row")),
-    number("block_minutes", "A blocked password stays blocked for", "", (5, 1440, "minutes")),
+    number(
+        "delay_after_failures",
+        "Slow down after",
+        "Each further attempt then has to wait.",
+        (3, 20, "failures in a row"),
+    ),
+    number(
+        "block_after_failures",
+        "Block the password after",
+        "Must be more than the number above.",
+        (10, 100, "failures in a row"),
+    ),
+    number(
+        "block_minutes",
+        "A blocked password stays blocked for",
+        "",
+        (5, 1440, "minutes"),
+    ),
 ];
 const PASSWORD: &[Member] = &[
-    number("min_length", "Minimum length", "15 is the floor while a password is the only proof (NIST SP 800-63B-4).", (15, 64, "characters")),
-    switch("refuse_common", "Refuse common and breached passwords", "Compared with a list that every node carries."),
-    switch("refuse_context", "Refuse passwords made of names", "Of the tenant, or of the person's own name and address."),
+    number(
+        "min_length",
+        "Minimum length",
+        "15 is the floor while a password is the only proof (NIST SP 800-63B-4).",
+        (15, 64, "characters"),
+    ),
+    switch(
+        "refuse_common",
+        "Refuse common and breached passwords",
+        "Compared with a list that every node carries.",
+    ),
+    switch(
+        "refuse_context",
+        "Refuse passwords made of names",
+        "Of the tenant, or of the person's own name and address.",
+    ),
 ];
 const SESSION: &[Member] = &[
-    number("idle_minutes", "Sign out after inactivity of", "Must not be longer than the limit below.", (5, 43_200, "minutes")),
-    number("absolute_hours", "Sign out in any case after", "Counted from the sign-in.", (1, 720, "hours")),
+    number(
+        "idle_minutes",
+        "Sign out after inactivity of",
+        "Must not be longer than the limit below.",
+        (5, 43_200, "minutes"),
+    ),
+    number(
+        "absolute_hours",
+        "Sign out in any case after",
+        "Counted from the sign-in.",
+        (1, 720, "hours"),
+    ),
 ];
 const TOKEN: &[Member] = &[
-    number("code_seconds", "Authorization codes live", "", (10, 60, "seconds")),
-    number("access_token_seconds", "Access tokens live", "APIs that only check signatures learn of a revocation when the token ends.", (60, 600, "seconds")),
-    number("id_token_seconds", "ID tokens live", "", (60, 3600, "seconds")),
-    number("refresh_idle_hours", "Refresh tokens end, unused, after", "Must not be longer than the limit below.", (1, 2160, "hours")),
-    number("refresh_absolute_days", "Refresh tokens end in any case after", "Counted from the sign-in.", (1, 365, "days")),
-    number("refresh_grace_seconds", "A spent refresh token still answers for", "For answers that got lost on the way. 0 switches it off.", (0, 30, "seconds")),
+    number(
+        "code_seconds",
+        "Authorization codes live",
+        "",
+        (10, 60, "seconds"),
+    ),
+    number(
+        "access_token_seconds",
+        "Access tokens live",
+        "APIs that only check signatures learn of a revocation when the token ends.",
+        (60, 600, "seconds"),
+    ),
+    number(
+        "id_token_seconds",
+        "ID tokens live",
+        "",
+        (60, 3600, "seconds"),
+    ),
+    number(
+        "refresh_idle_hours",
+        "Refresh tokens end, unused, after",
+        "Must not be longer than the limit below.",
+        (1, 2160, "hours"),
+    ),
+    number(
+        "refresh_absolute_days",
+        "Refresh tokens end in any case after",
+        "Counted from the sign-in.",
+        (1, 365, "days"),
+    ),
+    number(
+        "refresh_grace_seconds",
+        "A spent refresh token still answers for",
+        "For answers that got lost on the way. 0 switches it off.",
+        (0, 30, "seconds"),
+    ),
 ];
 const REGISTRATION: &[Member] = &[
-    Member { key: "mode", label: "Who may create an account", hint: "", shape: Shape::Mode },
-    switch("ask_name", "Ask for a name", "As well as an e-mail address."),
-    switch("verify_email", "Prove the e-mail address first", "By mail, before the account can be used. The answer then never tells whether the address was known."),
+    Member {
+        key: "mode",
+        label: "Who may create an account",
+        hint: "",
+        shape: Shape::Mode,
+    },
+    switch(
+        "ask_name",
+        "Ask for a name",
+        "As well as an e-mail address.",
+    ),
+    switch(
+        "verify_email",
+        "Prove the e-mail address first",
+        "By mail, before the account can be used. The answer then never tells whether the address was known.",
+    ),
     Member {
         key: "email_domains",
         label: "Only addresses in these domains",
@@ -125,15 +221,21 @@ fn words(member: &Member, value: Option<&Value>) -> String {
         (Shape::Switch(_), Some(Value::Bool(false))) => "No".to_owned(),
         (Shape::Mode, Some(Value::String(mode))) => mode_words(mode).to_owned(),
         (Shape::Lines, Some(Value::Array(lines))) if lines.is_empty() => "Every domain".to_owned(),
-        (Shape::Lines, Some(Value::Array(lines))) => {
-            lines.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", ")
-        }
+        (Shape::Lines, Some(Value::Array(lines))) => lines
+            .iter()
+            .filter_map(Value::as_str)
+            .collect::<Vec<_>>()
+            .join(", "),
         (_, other) => other.map(ToString::to_string).unwrap_or_default(),
     }
 }
 
 fn mode_words(mode: &str) -> &'static str {
-    if mode == RegistrationMode::Open.as_str() { "Anyone" } else { "Only people who were invited" }
+    if mode == RegistrationMode::Open.as_str() {
+        "Anyone"
+    } else {
+        "Only people who were invited"
+    }
 }
 
 /// The form of a document.
@@ -162,23 +264,39 @@ pub(super) fn keys(kind: PolicyKind) -> impl Iterator<Item = &'static str> {
 
 /// The fields of a kind.
 pub(super) fn fields(kind: PolicyKind, form: &Form) -> AnyView {
-    members(kind).iter().map(|member| field(member, form)).collect::<Vec<AnyView>>().into_any()
+    members(kind)
+        .iter()
+        .map(|member| field(member, form))
+        .collect::<Vec<AnyView>>()
+        .into_any()
 }
 
 fn field(member: &Member, form: &Form) -> AnyView {
     match member.shape {
         Shape::Number(least, most, unit) => {
             let range = format!("{least} to {most} {unit}.");
-            let hint = if member.hint.is_empty() { range } else { format!("{range} {}", member.hint) };
-            Field::number(member.key, member.label, least, most).affix(unit).hint(hint).view(form)
+            let hint = if member.hint.is_empty() {
+                range
+            } else {
+                format!("{range} {}", member.hint)
+            };
+            Field::number(member.key, member.label, least, most)
+                .affix(unit)
+                .hint(hint)
+                .view(form)
         }
         Shape::Switch(meaning) => toggle(form, member.key, member.label, meaning),
         Shape::Mode => {
             let modes = [RegistrationMode::Open, RegistrationMode::InviteOnly];
-            let options = modes.map(|mode| Choice::new(mode.as_str(), mode_words(mode.as_str()), "")).into();
+            let options = modes
+                .map(|mode| Choice::new(mode.as_str(), mode_words(mode.as_str()), ""))
+                .into();
             choices(form, member.key, member.label, false, options)
         }
-        Shape::Lines => Field::area(member.key, member.label, 3).optional().hint(member.hint).view(form),
+        Shape::Lines => Field::area(member.key, member.label, 3)
+            .optional()
+            .hint(member.hint)
+            .view(form),
     }
 }
 
@@ -199,7 +317,10 @@ pub(super) fn read(kind: PolicyKind, form: &mut Form) -> Option<Policy> {
         return None;
     }
     let Ok(document) = serde_json::from_value::<Policy>(Value::Object(values)) else {
-        form.refuse("", "Part of this form could not be read. Reload the page and try again.");
+        form.refuse(
+            "",
+            "Part of this form could not be read. Reload the page and try again.",
+        );
         return None;
     };
     match document.check() {
@@ -224,7 +345,12 @@ mod tests {
                 assert!(known.contains(&key.as_str()), "{kind}: {key}");
             }
             let mut form = filled(&document);
-            assert_eq!(read(kind, &mut form), Some(document), "{kind}: {:?}", form.problems());
+            assert_eq!(
+                read(kind, &mut form),
+                Some(document),
+                "{kind}: {:?}",
+                form.problems()
+            );
         }
     }
 
@@ -244,9 +370,16 @@ mod tests {
     fn values_outside_the_limits_are_refused_beside_their_field() {
         let mut form = Form::with([("min_length", "8")]);
         assert_eq!(read(PolicyKind::Password, &mut form), None);
-        assert_eq!(form.problem("min_length"), Some("Enter a whole number from 15 to 64."));
+        assert_eq!(
+            form.problem("min_length"),
+            Some("Enter a whole number from 15 to 64.")
+        );
         let mut form = Form::with([("idle_minutes", "600"), ("absolute_hours", "1")]);
         assert_eq!(read(PolicyKind::Session, &mut form), None);
-        assert!(form.problem("idle_minutes").unwrap().contains("must not be longer"));
+        assert!(
+            form.problem("idle_minutes")
+                .unwrap()
+                .contains("must not be longer")
+        );
     }
 }

@@ -30,12 +30,22 @@ pub(in crate::pages::tenant) async fn show(visit: Visit) -> Result<HttpResponse,
 }
 
 /// `POST policies/{kind}/publish`, with `version` of the draft and `base` of the version in force.
-pub(in crate::pages::tenant) async fn publish(visit: Visit, form: Form) -> Result<HttpResponse, Fault> {
+pub(in crate::pages::tenant) async fn publish(
+    visit: Visit,
+    form: Form,
+) -> Result<HttpResponse, Fault> {
     let kind: PolicyKind = visit.param("kind")?;
     let seen = |name: &str| form.text(name).parse().unwrap_or(0);
-    let request = PublishRequest { kind, draft_version: seen("version"), base_version: seen("base") };
+    let request = PublishRequest {
+        kind,
+        draft_version: seen("version"),
+        base_version: seen("base"),
+    };
     let (control_plane, tenant) = (visit.control_plane(), visit.tenant().id);
-    match control_plane.publish_policy(visit.caller(), tenant, request, Mode::Commit).await {
+    match control_plane
+        .publish_policy(visit.caller(), tenant, request, Mode::Commit)
+        .await
+    {
         Ok(published) => {
             let text = said(&visit, kind, &published).await?;
             let log = visit.href(&format!("audit?object={kind}&action=policies.publish"));
@@ -46,37 +56,64 @@ pub(in crate::pages::tenant) async fn publish(visit: Visit, form: Form) -> Resul
             let moved = "The draft was saved again since you looked at it. Nothing was published; this is the draft now.";
             answer(&visit, StatusCode::CONFLICT, Some(moved.to_owned())).await
         }
-        Err(Refusal::Conflict { detail, .. }) => answer(&visit, StatusCode::CONFLICT, Some(detail)).await,
+        Err(Refusal::Conflict { detail, .. }) => {
+            answer(&visit, StatusCode::CONFLICT, Some(detail)).await
+        }
         Err(other) => Err(other.into()),
     }
 }
 
 /// What the next page says: the version, and how many nodes have it already.
-async fn said(visit: &Visit, kind: PolicyKind, published: &PublishedPolicy) -> Result<String, Fault> {
-    let text = format!("Published version {} of the {}.", published.version, title(kind));
+async fn said(
+    visit: &Visit,
+    kind: PolicyKind,
+    published: &PublishedPolicy,
+) -> Result<String, Fault> {
+    let text = format!(
+        "Published version {} of the {}.",
+        published.version,
+        title(kind)
+    );
     if !visit.may(Permission::SettingsView) {
         return Ok(text);
     }
-    let reach = visit.control_plane().effectiveness(visit.caller(), visit.tenant().id).await?;
-    Ok(format!("{text} Effective on {} of {} nodes so far.", reach.applied, reach.nodes))
+    let reach = visit
+        .control_plane()
+        .effectiveness(visit.caller(), visit.tenant().id)
+        .await?;
+    Ok(format!(
+        "{text} Effective on {} of {} nodes so far.",
+        reach.applied, reach.nodes
+    ))
 }
 
-async fn answer(visit: &Visit, status: StatusCode, problem: Option<String>) -> Result<HttpResponse, Fault> {
+async fn answer(
+    visit: &Visit,
+    status: StatusCode,
+    problem: Option<String>,
+) -> Result<HttpResponse, Fault> {
     let kind: PolicyKind = visit.param("kind")?;
-    let state = visit.control_plane().get_policy(visit.caller(), visit.tenant().id, kind).await?;
+    let state = visit
+        .control_plane()
+        .get_policy(visit.caller(), visit.tenant().id, kind)
+        .await?;
     let denial = why_not(visit, Permission::PolicyPublish(kind)).await?;
-    Ok(visit.page_with(status, &format!("Review of the {}", title(kind)), || {
-        let denial = notice(visit, denial.as_ref());
-        match &state.draft {
-            Some(draft) => page(visit, &state, draft, (problem, denial)),
-            None => nothing(visit, kind, problem),
-        }
-    }))
+    Ok(
+        visit.page_with(status, &format!("Review of the {}", title(kind)), || {
+            let denial = notice(visit, denial.as_ref());
+            match &state.draft {
+                Some(draft) => page(visit, &state, draft, (problem, denial)),
+                None => nothing(visit, kind, problem),
+            }
+        }),
+    )
 }
 
 fn nothing(visit: &Visit, kind: PolicyKind, problem: Option<String>) -> AnyView {
     let href = visit.href(&format!("policies/{kind}"));
-    let problem = problem.map(|text| view! { <Notice tone=Tone::Warn title="Nothing was published">{text}</Notice> });
+    let problem = problem.map(
+        |text| view! { <Notice tone=Tone::Warn title="Nothing was published">{text}</Notice> },
+    );
     view! {
         <PageHead title=title(kind) crumbs=way(visit, kind, Some("Review")) />
         {problem}
@@ -121,7 +158,9 @@ fn page(
         draft.updated_by,
         relative(draft.updated_at, visit.now())
     );
-    let problem = notices.0.map(|text| view! { <Notice tone=Tone::Warn title="Nothing was published">{text}</Notice> });
+    let problem = notices.0.map(
+        |text| view! { <Notice tone=Tone::Warn title="Nothing was published">{text}</Notice> },
+    );
     let older = moved.then(|| {
         let text = format!("Version {base} came into force since the draft was saved. Open the draft, look through it and save it again.");
         view! { <Notice tone=Tone::Warn title="This draft is older than what is in force">{text}</Notice> }
@@ -141,9 +180,18 @@ fn page(
 
 fn buttons(visit: &Visit, state: &PolicyState, draft: &PolicyDraft, publishable: bool) -> AnyView {
     let kind = state.kind;
-    let versions = || vec![("version", draft.version.to_string()), ("base", state.published.version.to_string())];
+    let versions = || {
+        vec![
+            ("version", draft.version.to_string()),
+            ("base", state.published.version.to_string()),
+        ]
+    };
     let publish = (publishable && visit.may(Permission::PolicyPublish(kind))).then(|| {
-        let (action, csrf, hidden) = (visit.command(&format!("policies/{kind}/publish")), visit.csrf(), versions());
+        let (action, csrf, hidden) = (
+            visit.command(&format!("policies/{kind}/publish")),
+            visit.csrf(),
+            versions(),
+        );
         let text = format!("Publish as version {}", state.published.version + 1);
         view! {
             <PostForm action=action csrf=csrf hidden=hidden bare=true>
@@ -153,7 +201,11 @@ fn buttons(visit: &Visit, state: &PolicyState, draft: &PolicyDraft, publishable:
     });
     let draft = visit.may(Permission::PolicyDraft(kind)).then(|| {
         let edit = visit.href(&format!("policies/{kind}/draft"));
-        let (action, csrf, hidden) = (visit.command(&format!("policies/{kind}/discard")), visit.csrf(), versions());
+        let (action, csrf, hidden) = (
+            visit.command(&format!("policies/{kind}/discard")),
+            visit.csrf(),
+            versions(),
+        );
         view! {
             <LinkButton href=edit icon="edit">"Change the draft"</LinkButton>
             <PostForm action=action csrf=csrf hidden=hidden bare=true>

@@ -22,11 +22,16 @@ use crate::{
 /// `GET policies/{kind}`.
 pub(in crate::pages::tenant) async fn show(visit: Visit) -> Result<HttpResponse, Fault> {
     let kind: PolicyKind = visit.param("kind")?;
-    let (control_plane, caller, tenant) = (visit.control_plane(), visit.caller(), visit.tenant().id);
+    let (control_plane, caller, tenant) =
+        (visit.control_plane(), visit.caller(), visit.tenant().id);
     let state = control_plane.get_policy(caller, tenant, kind).await?;
-    let versions = control_plane.list_policy_versions(caller, tenant, kind, &visit.page_request()?).await?;
+    let versions = control_plane
+        .list_policy_versions(caller, tenant, kind, &visit.page_request()?)
+        .await?;
     let denial = why_not(&visit, Permission::PolicyDraft(kind)).await?;
-    Ok(visit.page(&title(kind), || page(&visit, &state, &versions, denial.as_ref())))
+    Ok(visit.page(&title(kind), || {
+        page(&visit, &state, &versions, denial.as_ref())
+    }))
 }
 
 fn page(
@@ -40,11 +45,18 @@ fn page(
         .may(Permission::PolicyDraft(kind))
         .then(|| {
             let href = visit.href(&format!("policies/{kind}/draft"));
-            let text = if state.draft.is_some() { "Continue the draft" } else { "Change this policy" };
+            let text = if state.draft.is_some() {
+                "Continue the draft"
+            } else {
+                "Change this policy"
+            };
             view! { <LinkButton href=href kind=ButtonKind::Primary icon="edit">{text}</LinkButton> }
         })
         .into_any();
-    let waiting = state.draft.as_ref().map(|draft| waiting(visit, kind, draft));
+    let waiting = state
+        .draft
+        .as_ref()
+        .map(|draft| waiting(visit, kind, draft));
     let published = &state.published;
     let since = format!(
         "Version {}, published by {} on {}.",
@@ -64,7 +76,11 @@ fn page(
 }
 
 fn waiting(visit: &Visit, kind: PolicyKind, draft: &PolicyDraft) -> AnyView {
-    let text = format!("{} saved a draft, {}.", draft.updated_by, relative(draft.updated_at, visit.now()));
+    let text = format!(
+        "{} saved a draft, {}.",
+        draft.updated_by,
+        relative(draft.updated_at, visit.now())
+    );
     let href = visit.href(&format!("policies/{kind}/review"));
     view! {
         <Notice tone=Tone::Info title="A draft waits to be published">
@@ -99,7 +115,9 @@ fn history(visit: &Visit, kind: PolicyKind, versions: &Page<PublishedPolicy>) ->
             .into_any()
         })
         .collect();
-    let columns = ["Version", "Since", "By", "Content"].map(Column::text).into();
+    let columns = ["Version", "Since", "By", "Content"]
+        .map(Column::text)
+        .into();
     let pager = pager(visit, versions, "version", "versions");
     view! {
         <Card title="History" sub="Versions are never changed or reused.">

@@ -2,12 +2,10 @@
 //! takes power at once.
 
 use actix_web::HttpResponse;
-use contract::{duty::DutyKey, permission::Permission, responsibility::Responsibility, role::Party};
-use control_plane::{
-    At, Denial, Mode,
-    refusal::Why,
-    responsibilities::MatrixRow,
+use contract::{
+    duty::DutyKey, permission::Permission, responsibility::Responsibility, role::Party,
 };
+use control_plane::{At, Denial, Mode, refusal::Why, responsibilities::MatrixRow};
 use leptos::prelude::*;
 
 use super::{TITLE, lock};
@@ -28,35 +26,62 @@ use crate::{
 pub(in crate::pages::tenant) async fn show(visit: Visit) -> Result<HttpResponse, Fault> {
     let row = load(&visit).await?;
     let mut form = Form::with([("accountable", row.responsibility.accountable.as_str())]);
-    row.responsibility.actors.iter().for_each(|party| form.set("actors", party.as_str()));
+    row.responsibility
+        .actors
+        .iter()
+        .for_each(|party| form.set("actors", party.as_str()));
     Ok(visit.page(&heading(&row), || page(&visit, &row, &form)))
 }
 
 /// `POST responsibility/{duty}/review`: tries the change and says what it would do.
-pub(in crate::pages::tenant) async fn review(visit: Visit, mut form: Form) -> Result<HttpResponse, Fault> {
+pub(in crate::pages::tenant) async fn review(
+    visit: Visit,
+    mut form: Form,
+) -> Result<HttpResponse, Fault> {
     let row = load(&visit).await?;
     if let Some(wanted) = attempt(&visit, &row, &mut form, Mode::DryRun).await? {
         return Ok(visit.page(&heading(&row), || review_view(&visit, &row, &wanted)));
     }
-    again(&visit, Permission::ResponsibilitiesEdit, &heading(&row), || page(&visit, &row, &form)).await
+    again(
+        &visit,
+        Permission::ResponsibilitiesEdit,
+        &heading(&row),
+        || page(&visit, &row, &form),
+    )
+    .await
 }
 
 /// `POST responsibility/{duty}/save`.
-pub(in crate::pages::tenant) async fn save(visit: Visit, mut form: Form) -> Result<HttpResponse, Fault> {
+pub(in crate::pages::tenant) async fn save(
+    visit: Visit,
+    mut form: Form,
+) -> Result<HttpResponse, Fault> {
     let row = load(&visit).await?;
-    if attempt(&visit, &row, &mut form, Mode::Commit).await?.is_some() {
+    if attempt(&visit, &row, &mut form, Mode::Commit)
+        .await?
+        .is_some()
+    {
         let duty = row.responsibility.duty;
         let log = visit.href(&format!("audit?object={duty}"));
         let text = format!("Changed who is responsible for {}.", duty.duty().title);
         let flash = Flash::done(text).with_link("Audit event", log);
         return Ok(visit.done(&flash, &visit.href(&format!("responsibility#{duty}"))));
     }
-    again(&visit, Permission::ResponsibilitiesEdit, &heading(&row), || page(&visit, &row, &form)).await
+    again(
+        &visit,
+        Permission::ResponsibilitiesEdit,
+        &heading(&row),
+        || page(&visit, &row, &form),
+    )
+    .await
 }
 
 async fn load(visit: &Visit) -> Result<MatrixRow, Fault> {
     let duty: DutyKey = visit.param("duty")?;
-    Ok(visit.control_plane().get_responsibility(visit.caller(), visit.tenant().id, duty).await?)
+    Ok(visit
+        .control_plane()
+        .get_responsibility(visit.caller(), visit.tenant().id, duty)
+        .await?)
 }
 
 /// Reads the form and makes or tries the change; `None` leaves the problems in the form.
@@ -66,18 +91,33 @@ async fn attempt(
     form: &mut Form,
     mode: Mode,
 ) -> Result<Option<Responsibility>, Fault> {
-    let Some(accountable) = form.read::<Party>("accountable") else { return Ok(None) };
+    let Some(accountable) = form.read::<Party>("accountable") else {
+        return Ok(None);
+    };
     let wanted = Responsibility {
         duty: row.responsibility.duty,
         accountable,
-        actors: form.all("actors").filter_map(|party| party.parse().ok()).collect(),
+        actors: form
+            .all("actors")
+            .filter_map(|party| party.parse().ok())
+            .collect(),
     };
     if wanted == row.responsibility {
-        form.refuse("accountable", "This is how it is already. Change something, or cancel.");
+        form.refuse(
+            "accountable",
+            "This is how it is already. Change something, or cancel.",
+        );
         return Ok(None);
     }
-    let at = At { tenant: visit.tenant().id, expected: seen_version(form) };
-    match visit.control_plane().update_responsibility(visit.caller(), at, wanted.clone(), mode).await {
+    let at = At {
+        tenant: visit.tenant().id,
+        expected: seen_version(form),
+    };
+    match visit
+        .control_plane()
+        .update_responsibility(visit.caller(), at, wanted.clone(), mode)
+        .await
+    {
         Ok(_) => Ok(Some(wanted)),
         Err(refusal) => {
             form.absorb(refusal, &[("platform_tenant", "accountable")])?;
@@ -92,7 +132,10 @@ fn heading(row: &MatrixRow) -> String {
 
 fn head(visit: &Visit, row: &MatrixRow) -> AnyView {
     let duty = row.responsibility.duty.duty();
-    let crumbs = crumbs(vec![(TITLE.into(), visit.href("responsibility"))], duty.title);
+    let crumbs = crumbs(
+        vec![(TITLE.into(), visit.href("responsibility"))],
+        duty.title,
+    );
     view! { <PageHead title=duty.title sub=duty.sentence crumbs=crumbs /> }.into_any()
 }
 
@@ -100,15 +143,26 @@ fn page(visit: &Visit, row: &MatrixRow, form: &Form) -> AnyView {
     let responsibility = &row.responsibility;
     let duty = responsibility.duty.duty();
     let now = view! { {party(responsibility.accountable)}" answers for it." };
-    let mut facts = vec![kv("Accountable now", now), kv("Who acts now", acting(responsibility)), kv("NIST CSF 2.0", tag(duty.csf))];
+    let mut facts = vec![
+        kv("Accountable now", now),
+        kv("Who acts now", acting(responsibility)),
+        kv("NIST CSF 2.0", tag(duty.csf)),
+    ];
     if !duty.obligation.is_empty() {
         facts.push(kv("Owed besides", duty.obligation));
     }
     if row.version > 1 {
-        facts.push(kv("Last changed", view! { {time(row.updated_at, visit.now())}" by "{row.updated_by.clone()} }));
+        facts.push(kv(
+            "Last changed",
+            view! { {time(row.updated_at, visit.now())}" by "{row.updated_by.clone()} },
+        ));
     }
     let editable = super::editable(visit, row);
-    let content = if editable { edit(visit, row, form) } else { locked(visit, row) };
+    let content = if editable {
+        edit(visit, row, form)
+    } else {
+        locked(visit, row)
+    };
     view! {
         {head(visit, row)}
         <ErrorSummary form=form />
@@ -120,16 +174,32 @@ fn page(visit: &Visit, row: &MatrixRow, form: &Form) -> AnyView {
 
 fn edit(visit: &Visit, row: &MatrixRow, form: &Form) -> AnyView {
     let each = |meaning: [&'static str; 2]| {
-        Party::ALL.into_iter().zip(meaning).map(|(party, meaning)| Choice::new(party.as_str(), title(party), meaning)).collect()
+        Party::ALL
+            .into_iter()
+            .zip(meaning)
+            .map(|(party, meaning)| Choice::new(party.as_str(), title(party), meaning))
+            .collect()
     };
-    let accountable = choices(form, "accountable", "Who answers for it", false, each([
-        "The vendor answers for it, and only the vendor can change this row afterwards.",
-        "The customer answers for it, and only the customer can change this row afterwards.",
-    ]));
-    let actors = choices(form, "actors", "Whose people may act", true, each([
-        "Vendor staff whose role has the permissions.",
-        "Operators of this tenant whose role has the permissions.",
-    ]));
+    let accountable = choices(
+        form,
+        "accountable",
+        "Who answers for it",
+        false,
+        each([
+            "The vendor answers for it, and only the vendor can change this row afterwards.",
+            "The customer answers for it, and only the customer can change this row afterwards.",
+        ]),
+    );
+    let actors = choices(
+        form,
+        "actors",
+        "Whose people may act",
+        true,
+        each([
+            "Vendor staff whose role has the permissions.",
+            "Operators of this tenant whose role has the permissions.",
+        ]),
+    );
     let duty = row.responsibility.duty;
     let action = visit.command(&format!("responsibility/{duty}/review"));
     let (hidden, csrf) = (vec![("version", row.version.to_string())], visit.csrf());
@@ -154,10 +224,17 @@ fn locked(visit: &Visit, row: &MatrixRow) -> AnyView {
         None => {
             let permission = Permission::ResponsibilitiesEdit;
             let accountable = responsibility.accountable;
-            let why = Why::NotAccountable { duty: responsibility.duty, accountable };
+            let why = Why::NotAccountable {
+                duty: responsibility.duty,
+                accountable,
+            };
             let denial = Denial { permission, why };
             let other = visit.caller().party() != accountable;
-            if other { format!("{} {}", denial.detail(), denial.needed()) } else { "None of your roles lets you change the matrix.".into() }
+            if other {
+                format!("{} {}", denial.detail(), denial.needed())
+            } else {
+                "None of your roles lets you change the matrix.".into()
+            }
         }
     };
     view! { <Notice tone=Tone::Info title="You can't change this row">{why}</Notice> }.into_any()
@@ -182,7 +259,10 @@ fn sentences(before: &Responsibility, after: &Responsibility) -> Vec<String> {
         }
     }
     if !before.is_shared() && after.is_shared() {
-        sentences.push(format!("The duty becomes shared; the {} answers for it.", after.accountable));
+        sentences.push(format!(
+            "The duty becomes shared; the {} answers for it.",
+            after.accountable
+        ));
     }
     sentences
 }
@@ -204,7 +284,11 @@ fn review_view(visit: &Visit, row: &MatrixRow, wanted: &Responsibility) -> AnyVi
         after: Some(after),
     };
     let differences: Vec<FieldChange> = [
-        change("Accountable", title(before.accountable).into(), title(wanted.accountable).into()),
+        change(
+            "Accountable",
+            title(before.accountable).into(),
+            title(wanted.accountable).into(),
+        ),
         change("Who acts", words(before), words(wanted)),
     ]
     .into_iter()
@@ -217,10 +301,21 @@ fn review_view(visit: &Visit, row: &MatrixRow, wanted: &Responsibility) -> AnyVi
         .iter()
         .map(|permission| view! { <li class="tag">{permission.key()}</li> }.into_any())
         .collect();
-    let mut hidden = vec![("version", row.version.to_string()), ("accountable", wanted.accountable.as_str().to_owned())];
-    hidden.extend(wanted.actors.iter().map(|party| ("actors", party.as_str().to_owned())));
+    let mut hidden = vec![
+        ("version", row.version.to_string()),
+        ("accountable", wanted.accountable.as_str().to_owned()),
+    ];
+    hidden.extend(
+        wanted
+            .actors
+            .iter()
+            .map(|party| ("actors", party.as_str().to_owned())),
+    );
     let action = visit.command(&format!("responsibility/{}/save", before.duty));
-    let (csrf, cancel) = (visit.csrf(), visit.href(&format!("responsibility/{}", before.duty)));
+    let (csrf, cancel) = (
+        visit.csrf(),
+        visit.href(&format!("responsibility/{}", before.duty)),
+    );
     view! {
         {head(visit, row)}
         <Card title="What will change" padded=true>
@@ -248,14 +343,20 @@ mod tests {
         let before = Responsibility::default_for("policy.sign_in".parse().unwrap());
         let mut after = before.clone();
         after.actors = Party::ALL.into();
-        assert_eq!(sentences(&before, &after), [
-            "People of the vendor may act from now on.",
-            "The duty becomes shared; the customer answers for it.",
-        ]);
+        assert_eq!(
+            sentences(&before, &after),
+            [
+                "People of the vendor may act from now on.",
+                "The duty becomes shared; the customer answers for it.",
+            ]
+        );
         after.accountable = Party::Vendor;
         after.actors = [Party::Vendor].into();
         let told = sentences(&before, &after);
         assert!(told[0].starts_with("The vendor answers for it instead of the customer"));
-        assert!(told[2].starts_with("People of the customer may no longer act"), "{told:?}");
+        assert!(
+            told[2].starts_with("People of the customer may no longer act"),
+            "{told:?}"
+        );
     }
 }

@@ -17,7 +17,11 @@ const TITLE: &str = "Remove a role";
 pub(in crate::pages::tenant) async fn confirm(visit: Visit) -> Result<HttpResponse, Fault> {
     let (operator, held) = find(&visit).await?;
     let scope = Scope::Tenant(visit.tenant().id);
-    let problem = match visit.control_plane().remove_role(visit.caller(), scope, held.id, Mode::DryRun).await {
+    let problem = match visit
+        .control_plane()
+        .remove_role(visit.caller(), scope, held.id, Mode::DryRun)
+        .await
+    {
         Ok(()) => None,
         Err(Refusal::Conflict { detail, .. }) => Some(detail),
         Err(other) => return Err(other.into()),
@@ -26,17 +30,29 @@ pub(in crate::pages::tenant) async fn confirm(visit: Visit) -> Result<HttpRespon
 }
 
 /// `POST roles/{assignment}/remove`.
-pub(in crate::pages::tenant) async fn remove(visit: Visit, _form: Form) -> Result<HttpResponse, Fault> {
+pub(in crate::pages::tenant) async fn remove(
+    visit: Visit,
+    _form: Form,
+) -> Result<HttpResponse, Fault> {
     let (operator, held) = find(&visit).await?;
     let scope = Scope::Tenant(visit.tenant().id);
-    match visit.control_plane().remove_role(visit.caller(), scope, held.id, Mode::Commit).await {
+    match visit
+        .control_plane()
+        .remove_role(visit.caller(), scope, held.id, Mode::Commit)
+        .await
+    {
         Ok(()) => {
             let log = visit.href(&format!("audit?object={}", operator.id));
             let text = format!("{} is no longer {}.", operator.name, held.role.title());
-            Ok(visit.done(&Flash::done(text).with_link("Audit event", log), &visit.href("roles")))
+            Ok(visit.done(
+                &Flash::done(text).with_link("Audit event", log),
+                &visit.href("roles"),
+            ))
         }
         Err(Refusal::Conflict { detail, .. }) => {
-            Ok(visit.page_with(StatusCode::CONFLICT, TITLE, || page(&visit, &operator, &held, Some(detail))))
+            Ok(visit.page_with(StatusCode::CONFLICT, TITLE, || {
+                page(&visit, &operator, &held, Some(detail))
+            }))
         }
         Err(other) => Err(other.into()),
     }
@@ -45,7 +61,10 @@ pub(in crate::pages::tenant) async fn remove(visit: Visit, _form: Form) -> Resul
 async fn find(visit: &Visit) -> Result<(Operator, Assignment), Fault> {
     let id: AssignmentId = visit.param("assignment")?;
     let scope = Scope::Tenant(visit.tenant().id);
-    let members = visit.control_plane().list_members(visit.caller(), scope).await?;
+    let members = visit
+        .control_plane()
+        .list_members(visit.caller(), scope)
+        .await?;
     let found = members.into_iter().find_map(|Member { operator, roles }| {
         let held = roles.into_iter().find(|held| held.id == id)?;
         Some((operator, held))
@@ -56,7 +75,11 @@ async fn find(visit: &Visit) -> Result<(Operator, Assignment), Fault> {
 fn page(visit: &Visit, operator: &Operator, held: &Assignment, problem: Option<String>) -> AnyView {
     let back = visit.href("roles");
     let crumbs = crumbs(vec![("Admin roles".into(), back.clone())], TITLE);
-    let title = format!("Remove the role {} from {}?", held.role.title(), operator.name);
+    let title = format!(
+        "Remove the role {} from {}?",
+        held.role.title(),
+        operator.name
+    );
     let content = match problem {
         Some(problem) => view! {
             <Notice tone=Tone::Warn title="This role can't be removed now">{problem}</Notice>
@@ -71,7 +94,10 @@ fn page(visit: &Visit, operator: &Operator, held: &Assignment, problem: Option<S
                 "It takes effect with their next click; nothing they did is undone."
             };
             let means = held.role.description();
-            let (action, csrf) = (visit.command(&format!("roles/{}/remove", held.id)), visit.csrf());
+            let (action, csrf) = (
+                visit.command(&format!("roles/{}/remove", held.id)),
+                visit.csrf(),
+            );
             view! {
                 <DangerZone title=held.role.title() consequence=consequence>
                     <p>{means}</p>

@@ -31,7 +31,10 @@ enum Cell {
 /// `GET roles/table`.
 pub(in crate::pages::tenant) async fn show(visit: Visit) -> Result<HttpResponse, Fault> {
     let matrix = if visit.may(Permission::ResponsibilitiesView) {
-        visit.control_plane().list_responsibilities(visit.caller(), visit.tenant().id).await?
+        visit
+            .control_plane()
+            .list_responsibilities(visit.caller(), visit.tenant().id)
+            .await?
     } else {
         Vec::new()
     };
@@ -87,18 +90,25 @@ fn page(visit: &Visit, matrix: &[MatrixRow]) -> AnyView {
 
 /// The duties with powers in a tenant; those over the platform are on the platform's own page.
 fn duties() -> impl Iterator<Item = &'static Duty> {
-    CATALOGUE.iter().filter(|duty| of_tenant(duty).next().is_some())
+    CATALOGUE
+        .iter()
+        .filter(|duty| of_tenant(duty).next().is_some())
 }
 
 fn of_tenant(duty: &'static Duty) -> impl Iterator<Item = Permission> {
-    duty.permissions.iter().copied().filter(|permission| !permission.is_platform())
+    duty.permissions
+        .iter()
+        .copied()
+        .filter(|permission| !permission.is_platform())
 }
 
 fn group(duty: &'static Duty, matrix: &[MatrixRow]) -> Vec<AnyView> {
     let columns = Role::ALL.len() + 1;
     let head = format!("{}: {}", duty.area.title(), duty.title);
-    let mut rows =
-        vec![view! { <tr class="group"><th colspan=columns scope="colgroup">{head}</th></tr> }.into_any()];
+    let mut rows = vec![
+        view! { <tr class="group"><th colspan=columns scope="colgroup">{head}</th></tr> }
+            .into_any(),
+    ];
     rows.extend(of_tenant(duty).map(|permission| row(permission, matrix)));
     rows
 }
@@ -146,13 +156,18 @@ mod tests {
         assert_eq!(cell(Role::TenantOwner, publish, &matrix), Cell::Yes);
         assert_eq!(cell(Role::UserSupport, publish, &matrix), Cell::No);
         assert_eq!(cell(Role::PlatformOwner, publish, &matrix), Cell::KeptOut);
-        assert_eq!(cell(Role::PlatformOwner, Permission::AuditView, &matrix), Cell::Yes);
+        assert_eq!(
+            cell(Role::PlatformOwner, Permission::AuditView, &matrix),
+            Cell::Yes
+        );
     }
 
     #[test]
     fn every_power_in_a_tenant_has_its_row() {
         let shown: Vec<Permission> = duties().flat_map(of_tenant).collect();
-        let all = Permission::all().iter().filter(|permission| !permission.is_platform());
+        let all = Permission::all()
+            .iter()
+            .filter(|permission| !permission.is_platform());
         assert!(all.clone().all(|permission| shown.contains(permission)));
         assert_eq!(all.count(), shown.len());
     }

@@ -31,28 +31,61 @@ async fn an_empty_list_says_what_comes_next_and_only_to_whom_it_may() {
     let owner = world.person("Mara", Role::TenantOwner).await;
     let vendor = world.person("Vic", Role::PlatformOperator).await;
     let page = world.get(&owner, "apps").await;
-    page.is(200).shows(&["<title>Applications · Acme · Bailiwick</title>", "No applications yet", "/t/acme/production/apps/new"]);
+    page.is(200).shows(&[
+        "<title>Applications · Acme · Bailiwick</title>",
+        "No applications yet",
+        "/t/acme/production/apps/new",
+    ]);
     let page = world.get(&vendor, "apps").await;
-    page.is(200).shows(&["No applications yet"]).hides(&["apps/new"]);
+    page.is(200)
+        .shows(&["No applications yet"])
+        .hides(&["apps/new"]);
     let page = world.get(&vendor, "apps/new").await;
-    page.is(403).shows(&["applications.registration", "tenant.applications.edit", "customer"]);
-    world.get(&owner, "apps?q=nothing").await.is(200).shows(&["No application matches"]);
+    page.is(403).shows(&[
+        "applications.registration",
+        "tenant.applications.edit",
+        "customer",
+    ]);
+    world
+        .get(&owner, "apps?q=nothing")
+        .await
+        .is(200)
+        .shows(&["No application matches"]);
 }
 
 #[actix_web::test]
 async fn a_secret_is_shown_once_in_the_answer_that_made_it() {
     let world = World::new().await;
     let owner = world.person("Mara", Role::TenantOwner).await;
-    world.get(&owner, "apps/new").await.is(200).shows(&["What sort of program is it?", "choice-card", "method=\"get\""]);
+    world.get(&owner, "apps/new").await.is(200).shows(&[
+        "What sort of program is it?",
+        "choice-card",
+        "method=\"get\"",
+    ]);
     let form = world.get(&owner, "apps/new?kind=web").await;
-    form.is(200).shows(&["name=\"redirect_uris\"", "name=\"scopes\" value=\"openid\" checked", "shown once"]);
+    form.is(200).shows(&[
+        "name=\"redirect_uris\"",
+        "name=\"scopes\" value=\"openid\" checked",
+        "shown once",
+    ]);
     let made = world.post(&owner, "apps/create", WEB).await;
-    made.is(200).shows(&["secret-value", "OIDC_ISSUER=http://127.0.0.1:7100/t/acme", "Shop is ready"]);
+    made.is(200).shows(&[
+        "secret-value",
+        "OIDC_ISSUER=http://127.0.0.1:7100/t/acme",
+        "Shop is ready",
+    ]);
     let secret_at = made.body.find("id=\"secret-value\">").unwrap() + "id=\"secret-value\">".len();
     let secret = &made.body[secret_at..secret_at + 20];
     let page = world.get(&owner, &format!("apps/{}", id_in(&made))).await;
-    page.is(200).hides(&[secret]).shows(&["name=\"version\" value=\"1\"", "Discovery"]);
-    world.get(&owner, "audit").await.is(200).hides(&[secret]).shows(&["Created application"]);
+    page.is(200)
+        .hides(&[secret])
+        .shows(&["name=\"version\" value=\"1\"", "Discovery"]);
+    world
+        .get(&owner, "audit")
+        .await
+        .is(200)
+        .hides(&[secret])
+        .shows(&["Created application"]);
 }
 
 #[actix_web::test]
@@ -64,9 +97,16 @@ async fn public_kinds_have_no_secret_and_a_reload_makes_no_second_one() {
     let made = world.post(&owner, "apps/create", &members).await;
     made.is(303);
     let page = world.get_at(&owner, &made.location).await;
-    page.is(200).shows(&["Created Shop.", "Browser application"]).hides(&["secret-value"]);
+    page.is(200)
+        .shows(&["Created Shop.", "Browser application"])
+        .hides(&["secret-value"]);
     let credentials = made.location.clone() + "/credentials";
-    world.get_at(&owner, &credentials).await.is(200).shows(&["No secret, on purpose"]).hides(&["Make secret"]);
+    world
+        .get_at(&owner, &credentials)
+        .await
+        .is(200)
+        .shows(&["No secret, on purpose"])
+        .hides(&["Make secret"]);
 }
 
 #[actix_web::test]
@@ -85,10 +125,17 @@ async fn a_bad_line_is_named_and_what_was_typed_stays() {
         "aria-invalid=\"true\"",
     ]);
     answer.hides(&["(<script>)"]);
-    world.get(&owner, "apps").await.shows(&["No applications yet"]);
+    world
+        .get(&owner, "apps")
+        .await
+        .shows(&["No applications yet"]);
     let mut members = WEB.to_vec();
     members[1].1 = "";
-    world.post(&owner, "apps/create", &members).await.is(422).shows(&["Name must not be empty."]);
+    world
+        .post(&owner, "apps/create", &members)
+        .await
+        .is(422)
+        .shows(&["Name must not be empty."]);
 }
 
 #[actix_web::test]
@@ -99,7 +146,13 @@ async fn the_list_warns_about_loopback_in_production() {
     members[2].1 = "http://127.0.0.1/cb";
     world.post(&owner, "apps/create", &members).await.is(200);
     let list = world.get(&owner, "apps").await;
-    list.is(200).shows(&["Loopback redirect in production", "row-link", "Web application", "newest made", "1 application"]);
+    list.is(200).shows(&[
+        "Loopback redirect in production",
+        "row-link",
+        "Web application",
+        "newest made",
+        "1 application",
+    ]);
     world.get(&owner, "apps?q=sho").await.shows(&["row-link"]);
 }
 
@@ -109,21 +162,51 @@ async fn settings_are_saved_with_the_version_that_was_read() {
     let owner = world.person("Mara", Role::TenantOwner).await;
     let id = shop(&world, &owner).await;
     let basics = |version: &'static str| {
-        [("version", version), ("name", "Big shop"), ("signing_algorithm", "RS256"), ("auth_methods", "client_secret_post"), ("scopes", "openid")]
+        [
+            ("version", version),
+            ("name", "Big shop"),
+            ("signing_algorithm", "RS256"),
+            ("auth_methods", "client_secret_post"),
+            ("scopes", "openid"),
+        ]
     };
     let update = format!("apps/{id}/update");
     let saved = world.post(&owner, &update, &basics("1")).await;
     saved.is(303);
-    world.get_at(&owner, &saved.location).await.shows(&["Saved Big shop as version 2.", "value=\"Big shop\""]);
+    world
+        .get_at(&owner, &saved.location)
+        .await
+        .shows(&["Saved Big shop as version 2.", "value=\"Big shop\""]);
     let stale = world.post(&owner, &update, &basics("1")).await;
-    stale.is(409).shows(&["Someone else changed this", "Big shop"]);
+    stale
+        .is(409)
+        .shows(&["Someone else changed this", "Big shop"]);
     world.post(&owner, &update, &basics("")).await.is(409);
-    let redirects = [("version", "2"), ("redirect_uris", "https://shop.example/new\nnonsense"), ("post_logout_redirect_uris", "")];
-    let answer = world.post(&owner, &format!("apps/{id}/redirects"), &redirects).await;
-    answer.is(422).shows(&["Line 2 (nonsense) must be an absolute URI."]);
-    let redirects = [("version", "2"), ("redirect_uris", "https://shop.example/new"), ("post_logout_redirect_uris", "")];
-    world.post(&owner, &format!("apps/{id}/redirects"), &redirects).await.is(303);
-    world.get(&owner, &format!("apps/{id}/redirects")).await.is(200).shows(&["https://shop.example/new"]);
+    let redirects = [
+        ("version", "2"),
+        ("redirect_uris", "https://shop.example/new\nnonsense"),
+        ("post_logout_redirect_uris", ""),
+    ];
+    let answer = world
+        .post(&owner, &format!("apps/{id}/redirects"), &redirects)
+        .await;
+    answer
+        .is(422)
+        .shows(&["Line 2 (nonsense) must be an absolute URI."]);
+    let redirects = [
+        ("version", "2"),
+        ("redirect_uris", "https://shop.example/new"),
+        ("post_logout_redirect_uris", ""),
+    ];
+    world
+        .post(&owner, &format!("apps/{id}/redirects"), &redirects)
+        .await
+        .is(303);
+    world
+        .get(&owner, &format!("apps/{id}/redirects"))
+        .await
+        .is(200)
+        .shows(&["https://shop.example/new"]);
 }
 
 #[actix_web::test]
@@ -132,20 +215,47 @@ async fn secrets_rotate_with_an_overlap() {
     let owner = world.person("Mara", Role::TenantOwner).await;
     let id = shop(&world, &owner).await;
     let page = world.get(&owner, &format!("apps/{id}/credentials")).await;
-    page.is(200).shows(&["You revoke it", "Make secret", "Revoke"]);
+    page.is(200)
+        .shows(&["You revoke it", "Make secret", "Revoke"]);
     let create = format!("apps/{id}/credentials/create");
-    let made = world.post(&owner, &create, &[("version", "1"), ("overlap_seconds", "3600")]).await;
-    made.is(200).shows(&["secret-value", "The older secret works until"]);
+    let made = world
+        .post(
+            &owner,
+            &create,
+            &[("version", "1"), ("overlap_seconds", "3600")],
+        )
+        .await;
+    made.is(200)
+        .shows(&["secret-value", "The older secret works until"]);
     let page = world.get(&owner, &format!("apps/{id}/credentials")).await;
-    page.shows(&["Two secrets work now", "in 1 h"]).hides(&["secret-value"]);
-    world.post(&owner, &create, &[("version", "2"), ("overlap_seconds", "0")]).await.is(422).shows(&["Two secrets work already"]);
+    page.shows(&["Two secrets work now", "in 1 h"])
+        .hides(&["secret-value"]);
+    world
+        .post(
+            &owner,
+            &create,
+            &[("version", "2"), ("overlap_seconds", "0")],
+        )
+        .await
+        .is(422)
+        .shows(&["Two secrets work already"]);
     let at = page.body.find("/credentials/crd_").unwrap() + "/credentials/".len();
     let secret = page.body[at..at + 30].to_owned();
-    let confirm = world.get(&owner, &format!("apps/{id}/credentials/{secret}")).await;
-    confirm.is(200).shows(&["Revoke this secret", "The other secret keeps working"]);
+    let confirm = world
+        .get(&owner, &format!("apps/{id}/credentials/{secret}"))
+        .await;
+    confirm
+        .is(200)
+        .shows(&["Revoke this secret", "The other secret keeps working"]);
     let revoke = format!("apps/{id}/credentials/{secret}/revoke");
-    world.post(&owner, &revoke, &[("version", "2")]).await.is(303);
-    world.get(&owner, &format!("apps/{id}/credentials")).await.shows(&["Revoked a secret of Shop.", "Make secret"]);
+    world
+        .post(&owner, &revoke, &[("version", "2")])
+        .await
+        .is(303);
+    world
+        .get(&owner, &format!("apps/{id}/credentials"))
+        .await
+        .shows(&["Revoked a secret of Shop.", "Make secret"]);
     world.time.advance(chrono::Duration::hours(2));
 }
 
@@ -155,15 +265,41 @@ async fn deleting_asks_for_the_name() {
     let owner = world.person("Mara", Role::TenantOwner).await;
     let id = shop(&world, &owner).await;
     let danger = format!("apps/{id}/danger");
-    world.get(&owner, &danger).await.is(200).shows(&["Type Shop to confirm", "Disable application"]);
-    world.post(&owner, &format!("apps/{id}/status"), &[("version", "1"), ("status", "disabled")]).await.is(303);
-    world.get(&owner, "apps").await.shows(&["Disabled", "linked off"]);
-    world.get(&owner, &danger).await.shows(&["Enable application"]);
+    world
+        .get(&owner, &danger)
+        .await
+        .is(200)
+        .shows(&["Type Shop to confirm", "Disable application"]);
+    world
+        .post(
+            &owner,
+            &format!("apps/{id}/status"),
+            &[("version", "1"), ("status", "disabled")],
+        )
+        .await
+        .is(303);
+    world
+        .get(&owner, "apps")
+        .await
+        .shows(&["Disabled", "linked off"]);
+    world
+        .get(&owner, &danger)
+        .await
+        .shows(&["Enable application"]);
     let delete = format!("apps/{id}/delete");
-    world.post(&owner, &delete, &[("version", "2"), ("confirm", "shop")]).await.is(422).shows(&["Type Shop exactly"]);
-    let gone = world.post(&owner, &delete, &[("version", "2"), ("confirm", "Shop")]).await;
+    world
+        .post(&owner, &delete, &[("version", "2"), ("confirm", "shop")])
+        .await
+        .is(422)
+        .shows(&["Type Shop exactly"]);
+    let gone = world
+        .post(&owner, &delete, &[("version", "2"), ("confirm", "Shop")])
+        .await;
     gone.is(303);
-    world.get_at(&owner, &gone.location).await.shows(&["Deleted Shop.", "No applications yet"]);
+    world
+        .get_at(&owner, &gone.location)
+        .await
+        .shows(&["Deleted Shop.", "No applications yet"]);
     world.get(&owner, &danger).await.is(404);
 }
 
@@ -174,16 +310,58 @@ async fn a_vendor_reads_and_another_tenants_people_find_nothing() {
     let vendor = world.person("Vic", Role::PlatformOwner).await;
     let id = shop(&world, &owner).await;
     let page = world.get(&vendor, &format!("apps/{id}")).await;
-    page.is(200).shows(&["client secret basic", "grant-bar"]).hides(&["save-bar", "Danger zone"]);
-    world.get(&vendor, &format!("apps/{id}/danger")).await.is(403);
-    world.post(&vendor, &format!("apps/{id}/update"), &[("version", "1"), ("name", "Mine"), ("signing_algorithm", "ES256"), ("auth_methods", "client_secret_post")]).await.is(403);
-    world.post(&vendor, &format!("apps/{id}/redirects"), &[("version", "1"), ("redirect_uris", "nonsense")]).await.is(403);
+    page.is(200)
+        .shows(&["client secret basic", "grant-bar"])
+        .hides(&["save-bar", "Danger zone"]);
+    world
+        .get(&vendor, &format!("apps/{id}/danger"))
+        .await
+        .is(403);
+    world
+        .post(
+            &vendor,
+            &format!("apps/{id}/update"),
+            &[
+                ("version", "1"),
+                ("name", "Mine"),
+                ("signing_algorithm", "ES256"),
+                ("auth_methods", "client_secret_post"),
+            ],
+        )
+        .await
+        .is(403);
+    world
+        .post(
+            &vendor,
+            &format!("apps/{id}/redirects"),
+            &[("version", "1"), ("redirect_uris", "nonsense")],
+        )
+        .await
+        .is(403);
     let page = world.get(&vendor, &format!("apps/{id}/credentials")).await;
-    page.is(200).shows(&["You can look at this, but not change it", "Application secrets"]).hides(&["Make secret"]);
+    page.is(200)
+        .shows(&[
+            "You can look at this, but not change it",
+            "Application secrets",
+        ])
+        .hides(&["Make secret"]);
     let other = world.other_tenant().await;
-    let stranger = world.person_in("Sam", Role::TenantOwner, control_plane::Scope::Tenant(other.id)).await;
-    world.get(&stranger, &format!("apps/{id}")).await.is(404).hides(&["Shop"]);
-    world.get_at(&stranger, &format!("/t/globex/production/apps/{id}")).await.is(404);
+    let stranger = world
+        .person_in(
+            "Sam",
+            Role::TenantOwner,
+            control_plane::Scope::Tenant(other.id),
+        )
+        .await;
+    world
+        .get(&stranger, &format!("apps/{id}"))
+        .await
+        .is(404)
+        .hides(&["Shop"]);
+    world
+        .get_at(&stranger, &format!("/t/globex/production/apps/{id}"))
+        .await
+        .is(404);
 }
 
 #[actix_web::test]
@@ -192,25 +370,78 @@ async fn api_access_is_given_scope_by_scope() {
     let owner = world.person("Mara", Role::TenantOwner).await;
     let id = shop(&world, &owner).await;
     let access = format!("apps/{id}/access");
-    world.get(&owner, &access).await.is(200).shows(&["It may call no API", "The tenant has no APIs yet."]);
-    let api = [("name", "Orders"), ("audience", "https://orders.example"), ("scopes", "orders:read See orders\norders:write Place orders")];
+    world
+        .get(&owner, &access)
+        .await
+        .is(200)
+        .shows(&["It may call no API", "The tenant has no APIs yet."]);
+    let api = [
+        ("name", "Orders"),
+        ("audience", "https://orders.example"),
+        (
+            "scopes",
+            "orders:read See orders\norders:write Place orders",
+        ),
+    ];
     let made = world.post(&owner, "apis/create", &api).await;
     made.is(303);
     let api = made.location.rsplit('/').next().unwrap().to_owned();
-    world.get(&owner, &access).await.shows(&["Allow another API", "Orders (https://orders.example)"]);
-    world.get(&owner, &format!("{access}?api={api}")).await.shows(&["Place orders", "orders:write"]);
+    world
+        .get(&owner, &access)
+        .await
+        .shows(&["Allow another API", "Orders (https://orders.example)"]);
+    world
+        .get(&owner, &format!("{access}?api={api}"))
+        .await
+        .shows(&["Place orders", "orders:write"]);
     let allow = format!("{access}/allow");
-    world.post(&owner, &allow, &[("version", "0"), ("api", &api)]).await.is(422).shows(&["Choose at least one scope."]);
-    world.post(&owner, &allow, &[("version", "0"), ("api", &api), ("scopes", "orders:read")]).await.is(303);
+    world
+        .post(&owner, &allow, &[("version", "0"), ("api", &api)])
+        .await
+        .is(422)
+        .shows(&["Choose at least one scope."]);
+    world
+        .post(
+            &owner,
+            &allow,
+            &[("version", "0"), ("api", &api), ("scopes", "orders:read")],
+        )
+        .await
+        .is(303);
     let page = world.get(&owner, &access).await;
-    page.shows(&["Shop may call Orders.", "<span class=\"tag\">orders:read</span>", "Change scopes"]);
-    let stale = [("version", "7"), ("api", api.as_str()), ("scopes", "orders:write")];
+    page.shows(&[
+        "Shop may call Orders.",
+        "<span class=\"tag\">orders:read</span>",
+        "Change scopes",
+    ]);
+    let stale = [
+        ("version", "7"),
+        ("api", api.as_str()),
+        ("scopes", "orders:write"),
+    ];
     world.post(&owner, &allow, &stale).await.is(409);
     let in_use = [("version", "1"), ("confirm", "Orders")];
-    world.post(&owner, &format!("apis/{api}/delete"), &in_use).await.is(422).shows(&["client grants allow applications"]);
+    world
+        .post(&owner, &format!("apis/{api}/delete"), &in_use)
+        .await
+        .is(422)
+        .shows(&["client grants allow applications"]);
     let at = page.body.find("/access/cgr_").unwrap() + "/access/".len();
     let grant = &page.body[at..at + 30];
-    world.post(&owner, &format!("{access}/{grant}/remove"), &[("version", "1")]).await.is(303);
-    world.get(&owner, &access).await.shows(&["It may call no API"]);
-    world.post(&owner, &format!("apis/{api}/delete"), &in_use).await.is(303);
+    world
+        .post(
+            &owner,
+            &format!("{access}/{grant}/remove"),
+            &[("version", "1")],
+        )
+        .await
+        .is(303);
+    world
+        .get(&owner, &access)
+        .await
+        .shows(&["It may call no API"]);
+    world
+        .post(&owner, &format!("apis/{api}/delete"), &in_use)
+        .await
+        .is(303);
 }

@@ -15,7 +15,10 @@ async fn done_and_refused_are_told_with_their_place_in_the_chain() {
         audience: "https://mine.example".parse().unwrap(),
         scopes: vec![],
     };
-    let tried = world.control_plane.create_api(&caller, world.acme.id, wanted, control_plane::Mode::Commit).await;
+    let tried = world
+        .control_plane
+        .create_api(&caller, world.acme.id, wanted, control_plane::Mode::Commit)
+        .await;
     assert!(tried.is_err());
     let page = world.get(&owner, "audit").await;
     page.is(200).shows(&[
@@ -30,12 +33,29 @@ async fn done_and_refused_are_told_with_their_place_in_the_chain() {
         "21 Sep 2026",
         "UTC",
     ]);
-    world.get(&owner, "audit?outcome=refused").await.shows(&["Outcome: refused", "Clear all"]).hides(&["Created the tenant"]);
-    world.get(&owner, "audit?action=apis.").await.is(200).shows(&["No event matches these filters", "Action: APIs"]);
+    world
+        .get(&owner, "audit?outcome=refused")
+        .await
+        .shows(&["Outcome: refused", "Clear all"])
+        .hides(&["Created the tenant"]);
+    world
+        .get(&owner, "audit?action=apis.")
+        .await
+        .is(200)
+        .shows(&["No event matches these filters", "Action: APIs"]);
     world.get(&owner, "audit?q=founded").await.is(200);
-    world.get(&owner, "audit?since=2026-09-22").await.shows(&["No event matches these filters"]);
-    world.get(&owner, "audit?until=2026-09-21").await.shows(&["Created the tenant"]);
-    world.get(&owner, "audit?verify=1").await.shows(&["The chain is unbroken", "All 2 events hold."]);
+    world
+        .get(&owner, "audit?since=2026-09-22")
+        .await
+        .shows(&["No event matches these filters"]);
+    world
+        .get(&owner, "audit?until=2026-09-21")
+        .await
+        .shows(&["Created the tenant"]);
+    world
+        .get(&owner, "audit?verify=1")
+        .await
+        .shows(&["The chain is unbroken", "All 2 events hold."]);
     world.get(&owner, "audit?since=yesterday").await.is(400);
     world.get(&owner, "audit?actor=me").await.is(400);
 }
@@ -44,8 +64,17 @@ async fn done_and_refused_are_told_with_their_place_in_the_chain() {
 async fn the_log_is_for_those_who_may_read_it() {
     let world = World::new().await;
     let support = world.person("Sue", Role::UserSupport).await;
-    world.get(&support, "audit").await.is(403).shows(&["tenant.audit.view"]);
-    world.get(&support, "home").await.is(200).hides(&["/t/acme/production/audit"]).shows(&["You can't see the audit log here"]);
+    world
+        .get(&support, "audit")
+        .await
+        .is(403)
+        .shows(&["tenant.audit.view"]);
+    world
+        .get(&support, "home")
+        .await
+        .is(200)
+        .hides(&["/t/acme/production/audit"])
+        .shows(&["You can't see the audit log here"]);
 }
 
 #[actix_web::test]
@@ -53,8 +82,15 @@ async fn a_release_names_its_change() {
     let world = World::new().await;
     let owner = world.person("Mara", Role::TenantOwner).await;
     world.time.advance(chrono::Duration::minutes(5));
-    let api = [("name", "Orders"), ("audience", "https://orders.example"), ("scopes", "")];
+    let api = [
+        ("name", "Orders"),
+        ("audience", "https://orders.example"),
+        ("scopes", ""),
+    ];
     world.post(&owner, "apis/create", &api).await.is(303);
     let page = world.get(&owner, "releases").await;
-    page.is(200).shows(&["Version 2", "Version 1", "Created API", "Created the tenant", "On 0 of 0 nodes", "Superseded"]);
+    page.is(200).shows(&[
+        "Version 2", "Version 1", "Created API", "Created the tenant", "On 0 of 0 nodes",
+        "Superseded",
+    ]);
 }

@@ -51,7 +51,12 @@ impl Answer {
     /// Demands that the page contains each of `texts`.
     pub(super) fn shows(&self, texts: &[&str]) -> &Self {
         for text in texts {
-            assert!(self.body.contains(text), "{text:?} is missing ({}):\n{}", self.status, self.body);
+            assert!(
+                self.body.contains(text),
+                "{text:?} is missing ({}):\n{}",
+                self.status,
+                self.body
+            );
         }
         self
     }
@@ -59,20 +64,33 @@ impl Answer {
     /// Demands that the page contains none of `texts`.
     pub(super) fn hides(&self, texts: &[&str]) -> &Self {
         for text in texts {
-            assert!(!self.body.contains(text), "{text:?} must not be there:\n{}", self.body);
+            assert!(
+                !self.body.contains(text),
+                "{text:?} must not be there:\n{}",
+                self.body
+            );
         }
         self
     }
 
     /// Demands a status.
     pub(super) fn is(&self, status: u16) -> &Self {
-        assert_eq!(self.status.as_u16(), status, "{}\n{}", self.location, self.body);
+        assert_eq!(
+            self.status.as_u16(),
+            status,
+            "{}\n{}",
+            self.location,
+            self.body
+        );
         self
     }
 
     /// The value of the first hidden or typed member `name`.
     pub(super) fn value(&self, name: &str) -> String {
-        let at = self.body.find(&format!("name=\"{name}\" value=\"")).unwrap_or_else(|| panic!("no {name}:\n{}", self.body));
+        let at = self
+            .body
+            .find(&format!("name=\"{name}\" value=\""))
+            .unwrap_or_else(|| panic!("no {name}:\n{}", self.body));
         let rest = &self.body[at + format!("name=\"{name}\" value=\"").len()..];
         rest[..rest.find('"').unwrap()].to_owned()
     }
@@ -113,7 +131,14 @@ impl World {
         })
         .unwrap();
         let acme = create_tenant(&control_plane, "acme", "Acme").await;
-        Self { control_plane, acme, time, console, clock, entropy }
+        Self {
+            control_plane,
+            acme,
+            time,
+            console,
+            clock,
+            entropy,
+        }
     }
 
     /// Another tenant, which nobody of acme may know of.
@@ -133,22 +158,43 @@ impl World {
     pub(super) async fn person_in(&self, name: &str, role: Role, scope: Scope) -> Person {
         let subject = UserId::from_uuid(self.entropy.uuid_v7(self.clock.now()));
         let email = format!("{}@example.test", name.to_lowercase());
-        let invitee = Invitee { name: name.into(), email };
+        let invitee = Invitee {
+            name: name.into(),
+            email,
+        };
         let control_plane = &self.control_plane;
-        control_plane.adopt_operator(subject, invitee, &[HeldRole { role, scope }]).await.unwrap();
-        let session = control_plane.begin_console_session(subject, &Secret::new("id token")).await.unwrap();
-        let found = control_plane.find_console_session(session.expose()).await.unwrap().unwrap();
-        Person { subject, session, form_token: found.csrf }
+        control_plane
+            .adopt_operator(subject, invitee, &[HeldRole { role, scope }])
+            .await
+            .unwrap();
+        let session = control_plane
+            .begin_console_session(subject, &Secret::new("id token"))
+            .await
+            .unwrap();
+        let found = control_plane
+            .find_console_session(session.expose())
+            .await
+            .unwrap()
+            .unwrap();
+        Person {
+            subject,
+            session,
+            form_token: found.csrf,
+        }
     }
 
     /// The person as a caller of the control plane.
     pub(super) async fn caller(&self, person: &Person) -> Caller {
-        self.control_plane.caller_for_subject(person.subject, Via::Console, "req_test").await.unwrap()
+        self.control_plane
+            .caller_for_subject(person.subject, Via::Console, "req_test")
+            .await
+            .unwrap()
     }
 
     /// `GET /t/acme/production/{page}`.
     pub(super) async fn get(&self, person: &Person, page: &str) -> Answer {
-        self.get_at(person, &format!("/t/acme/production/{page}")).await
+        self.get_at(person, &format!("/t/acme/production/{page}"))
+            .await
     }
 
     /// `GET` any address.
@@ -157,7 +203,12 @@ impl World {
     }
 
     /// `POST /cmd/t/acme/production/{command}` with the person's form token.
-    pub(super) async fn post(&self, person: &Person, command: &str, members: &[(&str, &str)]) -> Answer {
+    pub(super) async fn post(
+        &self,
+        person: &Person,
+        command: &str,
+        members: &[(&str, &str)],
+    ) -> Answer {
         let token = ("form_token", person.form_token.expose());
         let body = url::form_urlencoded::Serializer::new(String::new())
             .extend_pairs(members.iter().copied().chain([token]))
@@ -175,7 +226,10 @@ impl World {
         let cookie = Cookie::new("bw_console", person.session.expose().to_owned());
         let answer: ServiceResponse = app.call(request.cookie(cookie).to_request()).await.unwrap();
         let status = answer.status();
-        let location = answer.headers().get(header::LOCATION).map(|value| value.to_str().unwrap().to_owned());
+        let location = answer
+            .headers()
+            .get(header::LOCATION)
+            .map(|value| value.to_str().unwrap().to_owned());
         let body = to_bytes(answer.into_body()).await.unwrap();
         Answer {
             status,
@@ -195,5 +249,9 @@ async fn create_tenant(control_plane: &ControlPlane, slug: &str, name: &str) -> 
         first_admin: None,
     };
     let caller = control_plane.system_caller();
-    control_plane.create_tenant(&caller, new, Mode::Commit).await.unwrap().tenant
+    control_plane
+        .create_tenant(&caller, new, Mode::Commit)
+        .await
+        .unwrap()
+        .tenant
 }

@@ -19,18 +19,34 @@ async fn the_checklist_ticks_itself() {
         "Created the tenant",
     ]);
     world.person("Ada", Role::TenantAuditor).await;
-    let machine = [("kind", "machine"), ("name", "Robot"), ("signing_algorithm", "ES256")];
-    world.post(&owner, "apps/create", &machine).await.is(200).shows(&["client_credentials"]);
-    world.get(&owner, "home").await.shows(&["2 of 5 steps done"]);
+    let machine = [
+        ("kind", "machine"),
+        ("name", "Robot"),
+        ("signing_algorithm", "ES256"),
+    ];
+    world
+        .post(&owner, "apps/create", &machine)
+        .await
+        .is(200)
+        .shows(&["client_credentials"]);
+    world
+        .get(&owner, "home")
+        .await
+        .shows(&["2 of 5 steps done"]);
 }
 
 #[actix_web::test]
 async fn every_page_of_the_navigation_is_complete_and_named_after_its_scope() {
     let world = World::new().await;
     let owner = world.person("Mara", Role::TenantOwner).await;
-    for screen in super::super::SCREENS.iter().filter(|screen| screen.nav.is_some()) {
+    for screen in super::super::SCREENS
+        .iter()
+        .filter(|screen| screen.nav.is_some())
+    {
         let page = world.get(&owner, screen.path).await;
-        page.is(200).shows(&["· Acme · Bailiwick</title>", "</html>"]).hides(&[" style=\"", "<script>"]);
+        page.is(200)
+            .shows(&["· Acme · Bailiwick</title>", "</html>"])
+            .hides(&[" style=\"", "<script>"]);
         assert_eq!(page.body.matches("<h1>").count(), 1, "{}", screen.path);
     }
     let patterns: Vec<String> = routes::screens().map(routes::Screen::pattern).collect();

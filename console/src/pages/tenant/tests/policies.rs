@@ -9,7 +9,10 @@ async fn the_list_names_what_is_in_force() {
     let world = World::new().await;
     let owner = world.person("Mara", Role::TenantOwner).await;
     let page = world.get(&owner, "policies").await;
-    page.is(200).shows(&["Sign-in", "Passwords", "Sessions", "Tokens", "Registration", "Version 1", "/policies/password"]);
+    page.is(200).shows(&[
+        "Sign-in", "Passwords", "Sessions", "Tokens", "Registration", "Version 1",
+        "/policies/password",
+    ]);
     page.hides(&["Draft waits"]);
     world.get(&owner, "policies/nonsense").await.is(404);
     world.get(&owner, "policies/mfa").await.is(404);
@@ -20,13 +23,28 @@ async fn a_draft_is_reviewed_in_words_and_published() {
     let world = World::new().await;
     let owner = world.person("Mara", Role::TenantOwner).await;
     let page = world.get(&owner, "policies/password").await;
-    page.is(200).shows(&["Minimum length", "15 characters", "Change this policy", "History"]);
+    page.is(200).shows(&[
+        "Minimum length", "15 characters", "Change this policy", "History",
+    ]);
     let form = world.get(&owner, "policies/password/draft").await;
-    form.is(200).shows(&["15 to 64 characters.", "value=\"15\"", "name=\"base\" value=\"1\"", "name=\"version\" value=\"0\""]);
+    form.is(200).shows(&[
+        "15 to 64 characters.",
+        "value=\"15\"",
+        "name=\"base\" value=\"1\"",
+        "name=\"version\" value=\"0\"",
+    ]);
     let low = [("version", "0"), ("base", "1"), ("min_length", "8")];
     let answer = world.post(&owner, "policies/password/save", &low).await;
-    answer.is(422).shows(&["Enter a whole number from 15 to 64.", "value=\"8\""]);
-    let good = [("version", "0"), ("base", "1"), ("min_length", "20"), ("refuse_common", "on"), ("refuse_context", "on")];
+    answer
+        .is(422)
+        .shows(&["Enter a whole number from 15 to 64.", "value=\"8\""]);
+    let good = [
+        ("version", "0"),
+        ("base", "1"),
+        ("min_length", "20"),
+        ("refuse_common", "on"),
+        ("refuse_context", "on"),
+    ];
     let saved = world.post(&owner, "policies/password/save", &good).await;
     saved.is(303);
     let review = world.get_at(&owner, &saved.location).await;
@@ -38,14 +56,33 @@ async fn a_draft_is_reviewed_in_words_and_published() {
         "Nothing is in force yet",
     ]);
     world.get(&owner, "policies").await.shows(&["Draft waits"]);
-    let publish = [("version", review.value("version")), ("base", review.value("base"))];
-    let publish: Vec<(&str, &str)> = publish.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    let done = world.post(&owner, "policies/password/publish", &publish).await;
+    let publish = [
+        ("version", review.value("version")),
+        ("base", review.value("base")),
+    ];
+    let publish: Vec<(&str, &str)> = publish
+        .iter()
+        .map(|(name, value)| (*name, value.as_str()))
+        .collect();
+    let done = world
+        .post(&owner, "policies/password/publish", &publish)
+        .await;
     done.is(303);
     let page = world.get_at(&owner, &done.location).await;
-    page.is(200).shows(&["Published version 2 of the Passwords policy.", "Effective on 0 of 0 nodes", "20 characters", "action=policies.publish"]);
-    world.post(&owner, "policies/password/publish", &publish).await.is(404);
-    world.get(&owner, "audit?action=policies.publish").await.shows(&["Published the passwords policy."]);
+    page.is(200).shows(&[
+        "Published version 2 of the Passwords policy.",
+        "Effective on 0 of 0 nodes",
+        "20 characters",
+        "action=policies.publish",
+    ]);
+    world
+        .post(&owner, "policies/password/publish", &publish)
+        .await
+        .is(404);
+    world
+        .get(&owner, "audit?action=policies.publish")
+        .await
+        .shows(&["Published the passwords policy."]);
 }
 
 #[actix_web::test]
@@ -54,14 +91,39 @@ async fn the_vendor_reads_the_policy_and_the_duty_that_keeps_them_out() {
     let vendor = world.person("Vic", Role::PlatformOwner).await;
     let page = world.get(&vendor, "policies/password").await;
     page.is(200)
-        .shows(&["15 characters", "You can look at this, but not change it", "Sign-in policy", "The customer is accountable for the duty", "responsibility#policy.sign_in"])
+        .shows(&[
+            "15 characters",
+            "You can look at this, but not change it",
+            "Sign-in policy",
+            "The customer is accountable for the duty",
+            "responsibility#policy.sign_in",
+        ])
         .hides(&["policies/password/draft", "Change this policy"]);
     let refused = world.get(&vendor, "policies/password/draft").await;
-    refused.is(403).shows(&["tenant.policies.password.draft", "policy.sign_in", "What would be needed"]);
+    refused.is(403).shows(&[
+        "tenant.policies.password.draft",
+        "policy.sign_in",
+        "What would be needed",
+    ]);
     let save = [("version", "0"), ("base", "1"), ("min_length", "20")];
-    world.post(&vendor, "policies/password/save", &save).await.is(403).shows(&["policy.sign_in"]);
-    world.post(&vendor, "policies/password/save", &[("version", "0"), ("base", "1"), ("min_length", "x")]).await.is(403);
-    world.get(&vendor, "policies/password/review").await.is(200).shows(&["There is no draft"]);
+    world
+        .post(&vendor, "policies/password/save", &save)
+        .await
+        .is(403)
+        .shows(&["policy.sign_in"]);
+    world
+        .post(
+            &vendor,
+            "policies/password/save",
+            &[("version", "0"), ("base", "1"), ("min_length", "x")],
+        )
+        .await
+        .is(403);
+    world
+        .get(&vendor, "policies/password/review")
+        .await
+        .is(200)
+        .shows(&["There is no draft"]);
 }
 
 #[actix_web::test]
@@ -69,7 +131,12 @@ async fn someone_without_the_role_learns_who_has_it() {
     let world = World::new().await;
     let auditor = world.person("Ada", Role::TenantAuditor).await;
     let page = world.get(&auditor, "policies/token").await;
-    page.is(200).shows(&["None of your roles lets you draft the tokens policy", "Security admin"]).hides(&["Change this policy"]);
+    page.is(200)
+        .shows(&[
+            "None of your roles lets you draft the tokens policy",
+            "Security admin",
+        ])
+        .hides(&["Change this policy"]);
 }
 
 #[actix_web::test]
@@ -77,14 +144,40 @@ async fn two_people_who_change_the_same_policy_see_both() {
     let world = World::new().await;
     let mara = world.person("Mara", Role::TenantOwner).await;
     let ben = world.person("Ben", Role::SecurityAdmin).await;
-    let draft = |length: &'static str| [("version", "0"), ("base", "1"), ("min_length", length), ("refuse_common", "on"), ("refuse_context", "on")];
-    world.post(&ben, "policies/password/save", &draft("18")).await.is(303);
-    let late = world.post(&mara, "policies/password/save", &draft("30")).await;
+    let draft = |length: &'static str| {
+        [
+            ("version", "0"),
+            ("base", "1"),
+            ("min_length", length),
+            ("refuse_common", "on"),
+            ("refuse_context", "on"),
+        ]
+    };
+    world
+        .post(&ben, "policies/password/save", &draft("18"))
+        .await
+        .is(303);
+    let late = world
+        .post(&mara, "policies/password/save", &draft("30"))
+        .await;
     late.is(409).shows(&["Someone else changed this", "30"]);
     let stale = [("version", "9"), ("base", "1")];
-    world.post(&mara, "policies/password/publish", &stale).await.is(409).shows(&["The draft was saved again", "<ins>18 characters</ins>"]);
-    world.post(&ben, "policies/password/publish", &[("version", "1"), ("base", "1")]).await.is(303);
-    let conflict = world.post(&mara, "policies/password/save", &draft("30")).await;
+    world
+        .post(&mara, "policies/password/publish", &stale)
+        .await
+        .is(409)
+        .shows(&["The draft was saved again", "<ins>18 characters</ins>"]);
+    world
+        .post(
+            &ben,
+            "policies/password/publish",
+            &[("version", "1"), ("base", "1")],
+        )
+        .await
+        .is(303);
+    let conflict = world
+        .post(&mara, "policies/password/save", &draft("30"))
+        .await;
     conflict.is(409).shows(&[
         "Two people changed this policy",
         "Version 2 came into force meanwhile",
@@ -95,9 +188,24 @@ async fn two_people_who_change_the_same_policy_see_both() {
         "name=\"base\" value=\"2\"",
         "name=\"min_length\" value=\"30\"",
     ]);
-    let on_top = [("version", "0"), ("base", "2"), ("min_length", "30"), ("refuse_common", "on"), ("refuse_context", "on")];
-    world.post(&mara, "policies/password/save", &on_top).await.is(303);
+    let on_top = [
+        ("version", "0"),
+        ("base", "2"),
+        ("min_length", "30"),
+        ("refuse_common", "on"),
+        ("refuse_context", "on"),
+    ];
+    world
+        .post(&mara, "policies/password/save", &on_top)
+        .await
+        .is(303);
     let discard = [("version", "1"), ("base", "2")];
-    world.post(&mara, "policies/password/discard", &discard).await.is(303);
-    world.get(&mara, "policies/password").await.shows(&["Discarded the draft", "18 characters"]);
+    world
+        .post(&mara, "policies/password/discard", &discard)
+        .await
+        .is(303);
+    world
+        .get(&mara, "policies/password")
+        .await
+        .shows(&["Discarded the draft", "18 characters"]);
 }
