@@ -153,6 +153,8 @@ pub enum Command {
         name: String,
         /// Who invites, as shown to the person.
         inviter: String,
+        /// What the person is invited to be, as shown to them: `Tenant owner of Acme`.
+        purpose: String,
         /// When the link ends.
         expires_at: DateTime<Utc>,
         /// Whether the link goes out by mail or back to the caller.

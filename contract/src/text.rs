@@ -10,13 +10,18 @@ pub const MAX_NAME_CHARS: usize = 100;
 
 /// Checks a display name: 1–100 code points, no leading or trailing space, nothing unprintable.
 pub fn check_name(what: &'static str, text: &str) -> Result<(), Invalid> {
+    check_line(what, text, MAX_NAME_CHARS)
+}
+
+/// Checks one line of text of at most `max` code points, by the rules of [`check_name`].
+pub fn check_line(what: &'static str, text: &str, max: usize) -> Result<(), Invalid> {
     if text.is_empty() {
         return Err(Invalid::new(what, "must not be empty"));
     }
-    if text.chars().count() > MAX_NAME_CHARS {
+    if text.chars().count() > max {
         return Err(Invalid::new(
             what,
-            format!("must have at most {MAX_NAME_CHARS} characters"),
+            format!("must have at most {max} characters"),
         ));
     }
     if text.trim() != text {

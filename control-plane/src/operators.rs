@@ -346,15 +346,19 @@ impl ControlPlane {
         inviter: &str,
         delivery: Delivery,
     ) -> Result<CommandOutcome, Refusal> {
-        let platform = {
+        let (platform, purpose) = {
             let tx = self.store().begin_read().await?;
-            self.platform_tenant(&tx).await?
+            (
+                self.platform_tenant(&tx).await?,
+                purpose(&tx, operator).await?,
+            )
         };
         let command = Command::InviteUser {
             user: operator.subject,
             email: operator.email.clone(),
             name: operator.name.clone(),
             inviter: inviter.to_owned(),
+            purpose,
             expires_at: self.clock().now() + INVITATION_LIFE,
             delivery,
         };
@@ -392,6 +396,23 @@ impl ControlPlane {
             created_at: at,
         }
     }
+}
+
+/// What an operator is invited to be, in the words of their invitation.
+async fn purpose(tx: &Tx, operator: &Operator) -> Result<String, Refusal> {
+    let given = tx.list_assignments_of(operator.id).await?;
+    let Some(first) = given.first() else {
+        // Only the first operator is invited before the role is written.
+        return Ok(format!("{} of Bailiwick", Role::PlatformOwner.title()));
+    };
+    let place = match first.scope {
+        Scope::Platform => "Bailiwick".to_owned(),
+        Scope::Tenant(tenant) => tx
+            .find_tenant(tenant)
+            .await?
+            .map_or_else(|| "a tenant".to_owned(), |tenant| tenant.name.to_string()),
+    };
+    Ok(format!("{} of {place}", first.role.title()))
 }
 
 pub(crate) async fn check_address_free(tx: &Tx, email: &str) -> Result<(), Refusal> {

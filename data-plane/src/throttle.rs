@@ -124,11 +124,8 @@ impl Throttle {
             return Ok(Verdict::Allowed);
         };
         let until = serde_json::to_vec(&(self.clock.now() + pause))?;
-        if failures > policy.block_after_failures.into() {
-            self.state.put(waiting, &until, pause).await?;
-            return Ok(wait(pause));
-        }
-        // Of several attempts that arrive together, one passes and the others wait behind it.
+        // Of several attempts that arrive together, one passes and the others wait behind it. So does the
+        // first one after a block: otherwise trying too early would prolong the block for ever.
         if self.state.put_if_absent(waiting, &until, pause).await? {
             return Ok(Verdict::Allowed);
         }
@@ -167,7 +164,7 @@ impl Throttle {
 
 /// How long the account pauses after its `failures`-th failure in a row, if it does.
 fn pause_after(failures: u64, policy: &AuthenticationPolicy) -> Option<Duration> {
-    if failures > policy.block_after_failures.into() {
+    if failures >= policy.block_after_failures.into() {
         return Some(Duration::minutes(policy.block_minutes.into()));
     }
     let beyond = failures.checked_sub(policy.delay_after_failures.into())?;
@@ -216,7 +213,8 @@ mod tests {
         assert_eq!(pause(6), Some(2));
         assert_eq!(pause(10), Some(32));
         assert_eq!(pause(30), Some(60));
-        assert_eq!(pause(50), Some(60));
+        assert_eq!(pause(49), Some(60));
+        assert_eq!(pause(50), Some(3600));
         assert_eq!(pause(51), Some(3600));
         assert_eq!(pause(u64::MAX), Some(3600));
     }

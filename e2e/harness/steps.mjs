@@ -107,6 +107,14 @@ export async function tryPolicyAsStaff(person, product, slug) {
   await page.goto(`${product.consoleUrl}/t/${slug}/production/policies/password/draft`);
   await refused.waitFor();
   await page.getByText('policy.sign_in').waitFor();
+
+  const token = await page.locator('input[name=form_token]').first().inputValue();
+  const answer = await person.context.request.post(
+    `${product.consoleUrl}/cmd/t/${slug}/production/policies/password/save`,
+    { form: { form_token: token, min_length: '16', version: '0', base: '2' }, maxRedirects: 0 },
+  );
+  assert.equal(answer.status(), 403);
+  assert.match(await answer.text(), /policy\.sign_in/);
 }
 
 /** Publishes the draft under review; returns when the answer to it has begun to arrive. */

@@ -12,6 +12,9 @@ use crate::{
     releases::TenantRuntime,
 };
 
+/// A role's title and a tenant's name.
+const MAX_PURPOSE_CHARS: usize = 2 * text::MAX_NAME_CHARS;
+
 /// An invitation as its page shows it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Invitation {
@@ -23,6 +26,8 @@ pub struct Invitation {
     pub name: String,
     /// Who invites.
     pub inviter: String,
+    /// What the person is invited to be: `Tenant owner of Acme`.
+    pub purpose: String,
     /// Until when the link works.
     pub expires_at: DateTime<Utc>,
 }
@@ -53,6 +58,8 @@ impl Accounts {
         text::check_email("email", &invitation.email).map_err(AccountError::Email)?;
         text::check_name("name", &invitation.name).map_err(AccountError::Name)?;
         text::check_name("inviter", &invitation.inviter).map_err(AccountError::Name)?;
+        text::check_line("purpose", &invitation.purpose, MAX_PURPOSE_CHARS)
+            .map_err(AccountError::Name)?;
         if invitation.expires_at <= self.clock.now() {
             return Err(AccountError::LinkInvalid);
         }
@@ -64,6 +71,7 @@ impl Accounts {
             email: invitation.email,
             name: invitation.name,
             inviter: invitation.inviter,
+            purpose: invitation.purpose,
             mailed: delivery == Delivery::Mail,
             expires_at: invitation.expires_at,
         };
@@ -100,6 +108,7 @@ impl Accounts {
             email: row.email,
             name: row.name,
             inviter: row.inviter,
+            purpose: row.purpose,
             expires_at: row.expires_at,
         })
     }
@@ -134,11 +143,14 @@ impl Accounts {
 }
 
 fn mail(tenant: &TenantRuntime, to: &Invitation, link: &str) -> Result<Mail, AccountError> {
-    let (service, inviter) = (tenant.name(), &to.inviter);
     let until = to.expires_at.format("%-d %B %Y, %H:%M UTC");
     let body = format!(
-        "Hello {},\n\n{inviter} invites you to {service}.\n\nOpen this link to choose a password. It works once, until {until}:\n\n{link}\n\nIf you do not expect this invitation, ignore it.\n",
-        to.name
+        "Hello {},\n\n{} invites you: {}.\n\nYour account is with {}. Open this link to choose a password. It works once, until {until}:\n\n{link}\n\nIf you do not expect this invitation, ignore it.\n",
+        to.name,
+        to.inviter,
+        to.purpose,
+        tenant.name(),
     );
-    Mail::new(&to.email, format!("Your invitation to {service}"), body).map_err(AccountError::Email)
+    Mail::new(&to.email, format!("Your invitation: {}", to.purpose), body)
+        .map_err(AccountError::Email)
 }

@@ -71,6 +71,7 @@ async fn show(visit: &Visit, token: &str, errors: FieldErrors) -> Result<HttpRes
         token,
         email: &invitation.email,
         inviter: &invitation.inviter,
+        purpose: &invitation.purpose,
         expires_at: invitation
             .expires_at
             .format("%-d %B %Y, %H:%M UTC")

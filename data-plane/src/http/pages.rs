@@ -162,6 +162,8 @@ pub struct Invite<'a> {
     pub email: &'a str,
     /// By whom.
     pub inviter: &'a str,
+    /// To be what.
+    pub purpose: &'a str,
     /// Until when, in UTC.
     pub expires_at: String,
     /// Fewest characters of a password.

@@ -23,6 +23,8 @@ pub struct InvitationRow {
     pub name: String,
     /// Who invites.
     pub inviter: String,
+    /// What the person is invited to be.
+    pub purpose: String,
     /// Whether the link went to the address, so that using it proves the address.
     pub mailed: bool,
     /// Until when.
@@ -77,6 +79,7 @@ impl IdentityStore {
             email: Set(invitation.email.clone()),
             name: Set(invitation.name.clone()),
             inviter: Set(invitation.inviter.clone()),
+            purpose: Set(invitation.purpose.clone()),
             mailed: Set(invitation.mailed),
             expires_at: Set(micros(invitation.expires_at)),
             created_at: Set(self.now()),
@@ -87,6 +90,7 @@ impl IdentityStore {
             rows::Column::Email,
             rows::Column::Name,
             rows::Column::Inviter,
+            rows::Column::Purpose,
             rows::Column::Mailed,
             rows::Column::ExpiresAt,
             rows::Column::CreatedAt,
@@ -167,6 +171,7 @@ fn read(row: rows::Model) -> Result<InvitationRow, StoreError> {
         email: row.email,
         name: row.name,
         inviter: row.inviter,
+        purpose: row.purpose,
         mailed: row.mailed,
         expires_at: time(row.expires_at)?,
     })

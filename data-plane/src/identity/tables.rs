@@ -48,6 +48,7 @@ row!(invitations, "invitations", [user_id], {
     email: String,
     name: String,
     inviter: String,
+    purpose: String,
     mailed: bool,
     expires_at: i64,
     created_at: i64,

@@ -22,6 +22,7 @@ pub(super) async fn execute(node: &Node, tenant: TenantId, command: Command) -> 
             email,
             name,
             inviter,
+            purpose,
             expires_at,
             delivery,
         } => {
@@ -30,6 +31,7 @@ pub(super) async fn execute(node: &Node, tenant: TenantId, command: Command) -> 
                 email,
                 name,
                 inviter,
+                purpose,
                 expires_at,
             };
             let new = NewInvitation {

@@ -17,6 +17,12 @@ fn query(pairs: &[(&str, &str)]) -> String {
     format!("oauth2/logout?{query}")
 }
 
+/// Parameters, and where it ends at once; `None` is a question.
+type Case = (
+    &'static [(&'static str, &'static str)],
+    Option<&'static str>,
+);
+
 #[tokio::test]
 async fn every_combination_r_logout_01() {
     let house = House::open().await;
@@ -27,8 +33,7 @@ async fn every_combination_r_logout_01() {
         .unwrap()
         .to_owned();
     #[rustfmt::skip]
-    let table: [(&[(&str, &str)], Option<&str>); 8] = [
-        // parameters, where it ends at once; None: a question
+    let table: [Case; 8] = [
         (&[("id_token_hint", "OURS"), ("post_logout_redirect_uri", BYE), ("state", "s&t")], Some("https://shop.example/bye?state=s%26t")),
         (&[("id_token_hint", "OURS"), ("post_logout_redirect_uri", BYE)], Some(BYE)),
         (&[("id_token_hint", "OURS"), ("post_logout_redirect_uri", "https://shop.example/bye/")], Some("/t/acme/signed-out")),

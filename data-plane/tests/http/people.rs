@@ -151,6 +151,7 @@ async fn an_invitation_is_accepted_once_r_rec_02() {
         email: "guest@acme.example".into(),
         name: "Guest".into(),
         inviter: "Mara Lind".into(),
+        purpose: "Tenant owner of Acme".into(),
         expires_at: house.now() + Duration::days(3),
         delivery: Delivery::Mail,
     };
@@ -172,7 +173,9 @@ async fn an_invitation_is_accepted_once_r_rec_02() {
     let mut guest = house.browser("acme");
     for _ in 0..2 {
         let page = guest.get(&link).await;
-        assert!(page.body.contains("Mara Lind") && page.body.contains("guest@acme.example"));
+        for text in ["Mara Lind", "Tenant owner of Acme", "guest@acme.example"] {
+            assert!(page.body.contains(text), "{text}");
+        }
         assert!(page.body.contains("autocomplete=\"username\" readonly"));
     }
     let page = guest.get(&link).await;

@@ -26,7 +26,7 @@ fn grant(node: &Node) -> RefreshGrant {
         grant: GrantId::new(node.clock(), node.entropy()),
         application: app(1),
         user: user(1),
-        scopes: BTreeSet::from(["openid".parse().unwrap()]),
+        scopes: BTreeSet::from(["openid".parse().expect("a scope")]),
         resource: None,
         session: SessionId::from_uuid(Uuid::from_u128(1)),
         auth_time: node.clock().now(),

@@ -78,7 +78,17 @@ async fn users_belong_to_their_tenant() {
         );
         assert_eq!(store.find_user(tenant(3), user(1)).await.unwrap(), None);
         assert_eq!(store.password(tenant(3), user(1)).await.unwrap(), None);
+    }
+}
 
+#[tokio::test]
+async fn changes_stay_with_their_tenant() {
+    for machine in Machine::on_every_database().await {
+        let store = open(&machine).await;
+        for n in [1, 2] {
+            let made = store.create_user(tenant(n), ada(1)).await.unwrap();
+            assert!(made.is_some());
+        }
         store.set_password(tenant(1), user(1), "new").await.unwrap();
         store
             .upgrade_password((tenant(1), user(1)), "stale", "lost")

@@ -52,6 +52,7 @@ fn invite(machine: &Machine, delivery: Delivery) -> Command {
         email: "Ada@example.com".into(),
         name: "Ada Lovelace".into(),
         inviter: "Charles Babbage".into(),
+        purpose: "Tenant owner of Acme".into(),
         expires_at: machine.clock.now() + Duration::hours(1),
         delivery,
     }

@@ -1,5 +1,6 @@
 //! The tenant's pages against a real control plane on SQLite in memory, through the real routes.
 
+mod access;
 mod apis;
 mod apps;
 mod audit;

@@ -137,6 +137,7 @@ fn people() -> Vec<TableCreateStatement> {
                 string("email"),
                 string("name"),
                 string("inviter"),
+                string("purpose"),
                 boolean("mailed"),
                 big_integer("expires_at"),
                 big_integer("created_at"),

@@ -272,18 +272,14 @@ fn words(row: &Responsibility) -> String {
     actors.join(" and ")
 }
 
-fn review_view(visit: &Visit, row: &MatrixRow, wanted: &Responsibility) -> AnyView {
-    let before = &row.responsibility;
-    let items: Vec<AnyView> = sentences(before, wanted)
-        .into_iter()
-        .map(|sentence| view! { <li>{sentence}</li> }.into_any())
-        .collect();
+/// The members of the row that differ, for the comparison.
+fn differences(before: &Responsibility, wanted: &Responsibility) -> Vec<FieldChange> {
     let change = |name: &str, before: String, after: String| FieldChange {
         name: name.to_owned(),
         before: Some(before),
         after: Some(after),
     };
-    let differences: Vec<FieldChange> = [
+    [
         change(
             "Accountable",
             title(before.accountable).into(),
@@ -293,7 +289,15 @@ fn review_view(visit: &Visit, row: &MatrixRow, wanted: &Responsibility) -> AnyVi
     ]
     .into_iter()
     .filter(|change| change.before != change.after)
-    .collect();
+    .collect()
+}
+
+fn review_view(visit: &Visit, row: &MatrixRow, wanted: &Responsibility) -> AnyView {
+    let before = &row.responsibility;
+    let items: Vec<AnyView> = sentences(before, wanted)
+        .into_iter()
+        .map(|sentence| view! { <li>{sentence}</li> }.into_any())
+        .collect();
     let permissions: Vec<AnyView> = before
         .duty
         .duty()
@@ -320,7 +324,7 @@ fn review_view(visit: &Visit, row: &MatrixRow, wanted: &Responsibility) -> AnyVi
         {head(visit, row)}
         <Card title="What will change" padded=true>
             <ul class="stack tight">{items}</ul>
-            {changes(differences)}
+            {changes(differences(before, wanted))}
             <p class="muted text-sm">"It counts for these permissions:"</p>
             <ul class="tags">{permissions}</ul>
         </Card>
