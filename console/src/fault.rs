@@ -197,7 +197,7 @@ impl Fault {
                 facts.push(kv("Duty", format!("{} ({duty})", duty.duty().title)));
             }
             if let Some(party) = denial.accountable() {
-                facts.push(kv("Accountable", party.to_string()));
+                facts.push(kv("Accountable", party.title()));
             }
             facts.push(kv("What would be needed", denial.needed()));
             if let Why::MissingPermission { given_by, .. } = &denial.why {

@@ -32,6 +32,14 @@ impl Party {
             Self::Customer => "customer",
         }
     }
+
+    /// The name people read.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Vendor => "Vendor",
+            Self::Customer => "Customer",
+        }
+    }
 }
 
 impl fmt::Display for Party {

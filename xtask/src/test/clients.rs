@@ -18,6 +18,10 @@ use crate::tools::{self, Tool, Tools};
 pub fn browser(tools: &Tools) -> Result<Tally> {
     let mut suite = node_suite(tools, "browser")?;
     suite.env("CHROMIUM_BIN", tools.path(Tool::Chromium)?);
+    // With a bundle there is no excuse for a test of islands to be left out.
+    if places::root().join("console/dist/manifest.json").exists() {
+        suite.env("BAILIWICK_EXPECT_ISLANDS", "1");
+    }
     shell::count(&mut [suite], Dialect::Node)
 }
 

@@ -37,7 +37,7 @@ fn page(visit: &Visit, form: &Form) -> AnyView {
     let session = visit.session();
     let facts = vec![
         kv("Name", caller.name().to_owned()),
-        kv("Side", caller.party().to_string()),
+        kv("Side", caller.party().title()),
         kv("Operator", id(caller.operator())),
         kv("Signed in", time(session.created_at, visit.now())),
         kv("Session ends", time(session.expires_at, visit.now())),

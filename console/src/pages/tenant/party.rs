@@ -3,17 +3,9 @@
 use contract::{responsibility::Responsibility, role::Party};
 use leptos::prelude::*;
 
-/// The party's name at the start of a line.
-pub(super) fn title(party: Party) -> &'static str {
-    match party {
-        Party::Vendor => "Vendor",
-        Party::Customer => "Customer",
-    }
-}
-
 /// The party's mark: a shape, a colour and always the word.
 pub(super) fn party(party: Party) -> AnyView {
-    view! { <span class=format!("party {}", party.as_str())>{title(party)}</span> }.into_any()
+    view! { <span class=format!("party {}", party.as_str())>{party.title()}</span> }.into_any()
 }
 
 /// Whose people may act, as one mark.

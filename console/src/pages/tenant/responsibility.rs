@@ -9,7 +9,6 @@ use actix_web::HttpResponse;
 use contract::{
     duty::{Area, CATALOGUE, Duty},
     permission::Permission,
-    role::Party,
 };
 use control_plane::{Denial, responsibilities::MatrixRow};
 use leptos::prelude::*;
@@ -76,10 +75,9 @@ fn page(visit: &Visit, matrix: &[MatrixRow], denial: Option<&Denial>) -> AnyView
         <PageHead title=TITLE sub="Who answers for what in this tenant. The nodes and every page obey it." />
         {notice(visit, denial)}
         <Notice tone=Tone::Info title="How to read it">
-            "Accountable is the one party that answers for a duty. Who acts says whose people may use its permissions: "
-            {party(Party::Vendor)}", "{party(Party::Customer)}" or "
-            <span class="party shared">"Shared"</span>
-            ". Shared means that people of both may act while one of them answers for it. Only people of the accountable party change a row."
+            "Accountable is the one party that answers for a duty. Who acts says whose people may use its permissions: \
+             the vendor's, the customer's, or shared, which means that people of both may act while one party answers for it. \
+             Only people of the accountable party change a row."
         </Notice>
         <section class="card table-card" aria-label="Responsibility matrix">
             <div class="table-box" tabindex="0" role="region" aria-label="Responsibility matrix">

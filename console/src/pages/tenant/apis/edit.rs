@@ -277,7 +277,7 @@ fn page(visit: &Visit, record: &ApiRecord, form: &Form) -> AnyView {
         <ErrorSummary form=form />
         <div class="two">
             <div class="stack">{settings}{danger}</div>
-            <Card title="Record" padded=true><KeyValue facts=facts /></Card>
+            <Card title="Record" padded=true><KeyValue facts=facts stacked=true /></Card>
         </div>
     }
     .into_any()

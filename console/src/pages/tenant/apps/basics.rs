@@ -99,7 +99,7 @@ fn page(visit: &Visit, record: &ApplicationRecord, form: &Form) -> AnyView {
     let content = view! {
         <div class="two">
             <div class="stack">{settings}</div>
-            <div class="stack">{connect}<Card title="Record" padded=true><KeyValue facts=facts /></Card></div>
+            <div class="stack">{connect}<Card title="Record" padded=true><KeyValue facts=facts stacked=true /></Card></div>
         </div>
     };
     frame(visit, record, Tab::Basics, content.into_any())

@@ -43,7 +43,7 @@ pub(super) fn card(application: &Application, issuer: &str) -> AnyView {
     let config = config(application, issuer);
     view! {
         <Card title="Connect your program" padded=true>
-            <KeyValue facts=facts />
+            <KeyValue facts=facts stacked=true />
             <Code caption="Configuration" text=config />
         </Card>
     }

@@ -17,7 +17,7 @@ use crate::{
     pages::tenant::{
         denied::again,
         list::seen_version,
-        party::{acting, party, title},
+        party::{acting, party},
     },
     visit::Visit,
 };
@@ -177,7 +177,7 @@ fn edit(visit: &Visit, row: &MatrixRow, form: &Form) -> AnyView {
         Party::ALL
             .into_iter()
             .zip(meaning)
-            .map(|(party, meaning)| Choice::new(party.as_str(), title(party), meaning))
+            .map(|(party, meaning)| Choice::new(party.as_str(), party.title(), meaning))
             .collect()
     };
     let accountable = choices(
@@ -268,7 +268,7 @@ fn sentences(before: &Responsibility, after: &Responsibility) -> Vec<String> {
 }
 
 fn words(row: &Responsibility) -> String {
-    let actors: Vec<&str> = row.actors.iter().map(|party| title(*party)).collect();
+    let actors: Vec<&str> = row.actors.iter().map(|party| party.title()).collect();
     actors.join(" and ")
 }
 
@@ -282,8 +282,8 @@ fn differences(before: &Responsibility, wanted: &Responsibility) -> Vec<FieldCha
     [
         change(
             "Accountable",
-            title(before.accountable).into(),
-            title(wanted.accountable).into(),
+            before.accountable.title().into(),
+            wanted.accountable.title().into(),
         ),
         change("Who acts", words(before), words(wanted)),
     ]

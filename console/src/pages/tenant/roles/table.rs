@@ -13,12 +13,7 @@ use control_plane::responsibilities::MatrixRow;
 use leptos::prelude::*;
 
 use super::{TITLE, tabs_of};
-use crate::{
-    fault::Fault,
-    kit::*,
-    pages::tenant::party::{party, title},
-    visit::Visit,
-};
+use crate::{fault::Fault, kit::*, pages::tenant::party::party, visit::Visit};
 
 /// What a cell says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,7 +115,7 @@ fn row(permission: Permission, matrix: &[MatrixRow]) -> AnyView {
             Cell::Yes => view! { <td class="yes">{icon("check")}<span class="vh">"yes"</span></td> }.into_any(),
             Cell::No => view! { <td class="no"><span aria-hidden="true">"–"</span><span class="vh">"no"</span></td> }.into_any(),
             Cell::KeptOut => {
-                let text = format!("no: the matrix keeps the {} out", title(role.party()).to_lowercase());
+                let text = format!("no: the matrix keeps the {} out", role.party());
                 view! { <td class="locked">{icon("lock")}<span class="vh">{text}</span></td> }.into_any()
             }
         })
