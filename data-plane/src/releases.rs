@@ -2,7 +2,7 @@
 //!
 //! A request asks here once, gets an `Arc` of an immutable [`TenantRuntime`] and keeps it to its end, so a
 //! release that arrives meanwhile never changes the rules of a request under way. Reading takes no lock
-//! and awaits nothing. Only [`apply`] makes runtimes, and only from releases it has verified.
+//! and awaits nothing. Only `apply` makes runtimes, and only from releases it has verified.
 
 pub(crate) mod apply;
 mod snapshot;

@@ -1,7 +1,7 @@
 //! The tenant endpoints: OAuth 2.x and OpenID Connect for programs, hosted pages for people.
 //!
 //! Every endpoint exists twice by one list of routes: below `/t/{tenant}` on the shared host and at the
-//! root of a tenant's own host. [`tenant::Tenant`] decides which tenant a request is for, once. Rules
+//! root of a tenant's own host. `tenant::Tenant` decides which tenant a request is for, once. Rules
 //! are pure functions in files of their own (`params`, `pkce`, `request`, `client`, `step`, `redirect`,
 //! …) with tables beside them; handlers extract, call, convert and return.
 //!

@@ -19,6 +19,7 @@ mod isolation;
 mod logout;
 mod metadata;
 mod people;
+mod refresh;
 mod robustness;
 mod sign_in;
 mod tokens;

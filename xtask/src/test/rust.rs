@@ -110,7 +110,12 @@ pub fn client() -> Result<Tally> {
 }
 
 pub fn docs() -> Result<Tally> {
-    let mut doc = cargo(&["doc", "--workspace", "--no-deps"]);
+    let mut doc = cargo(&[
+        "doc",
+        "--workspace",
+        "--no-deps",
+        "--document-private-items",
+    ]);
     // The variable replaces the flags of .cargo/config.toml, so it repeats them.
     doc.env("RUSTDOCFLAGS", "--cfg erase_components -D warnings");
     shell::count(&mut [doc], Dialect::Silent)

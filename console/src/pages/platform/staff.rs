@@ -110,11 +110,7 @@ fn page(visit: &Visit, members: &[Member], form: &Form) -> AnyView {
 
 fn row(visit: &Visit, member: &Member, may_invite: bool) -> AnyView {
     let operator = &member.operator;
-    let roles: Vec<AnyView> = member
-        .roles
-        .iter()
-        .map(|held| tag(held.role.title()))
-        .collect();
+    let roles: Vec<&str> = member.roles.iter().map(|held| held.role.title()).collect();
     let resend = (may_invite && operator.kind == OperatorKind::Person).then(|| {
         let hidden = vec![("operator", operator.id.to_string())];
         view! {
@@ -126,7 +122,7 @@ fn row(visit: &Visit, member: &Member, may_invite: bool) -> AnyView {
     view! {
         <tr>
             <td><b>{operator.name.clone()}</b><small>{operator.email.clone()}</small></td>
-            <td>{roles}</td>
+            <td class="nowrap">{roles.join(", ")}</td>
             <td>{time(operator.created_at, visit.now())}</td>
             <td class="end">{resend}</td>
         </tr>
