@@ -21,7 +21,8 @@ use contract::{
 };
 use moka::future::Cache;
 
-use self::compile::{action, principal, resource, role_entity};
+pub(crate) use self::compile::Ground;
+use self::compile::{action, brings, principal, resource, role_entity};
 use crate::{Caller, ControlPlane, Denial, Refusal, refusal::Why, store::Tx, tenants::Tenant};
 
 /// Tenants whose compiled policies stay in memory; about 40 kB each.
@@ -35,6 +36,7 @@ pub(crate) struct Authorizer {
 
 /// One tenant's matrix, ready to decide with.
 pub(crate) struct Rules {
+    ground: Ground,
     policies: PolicySet,
     matrix: Vec<Responsibility>,
 }
@@ -61,9 +63,10 @@ impl Default for Authorizer {
 
 impl Rules {
     /// Compiles a matrix.
-    pub(crate) fn compile(matrix: Vec<Responsibility>) -> Self {
+    pub(crate) fn compile(ground: Ground, matrix: Vec<Responsibility>) -> Self {
         Self {
-            policies: compile::policies(&matrix),
+            ground,
+            policies: compile::policies(ground, &matrix),
             matrix,
         }
     }
@@ -123,14 +126,23 @@ impl Authorizer {
         }
         let matrix = tx.list_responsibilities(tenant.id).await?;
         let matrix = matrix.into_iter().map(|row| row.responsibility).collect();
-        let rules = Arc::new(Rules::compile(matrix));
+        let ground = if tenant.is_platform() {
+            Ground::Platform
+        } else {
+            Ground::Customer
+        };
+        let rules = Arc::new(Rules::compile(ground, matrix));
         self.cache.insert(key, rules.clone()).await;
         Ok(rules)
     }
 }
 
 fn explain(rules: &Rules, permission: Permission, who: &Principal, duty: Option<DutyKey>) -> Why {
-    let lacks_role = !who.roles.iter().any(|role| role.grants(permission));
+    let ground = rules.ground;
+    let lacks_role = !who
+        .roles
+        .iter()
+        .any(|role| brings(*role, permission, ground));
     match duty {
         // Whoever lacks the permission anyway would learn nothing they could use from the matrix,
         // except when the matrix is why their side has nobody who could give it.
@@ -142,22 +154,23 @@ fn explain(rules: &Rules, permission: Permission, who: &Principal, duty: Option<
                 actors: row.actors.into_iter().collect(),
             }
         }
-        _ => missing(permission),
+        _ => missing(permission, ground),
     }
 }
 
-fn missing(permission: Permission) -> Why {
-    let managing = if permission.is_platform() {
+fn missing(permission: Permission, ground: Ground) -> Why {
+    let of_vendor = permission.is_platform() || ground == Ground::Platform;
+    let managing = if of_vendor {
         Permission::StaffManage
     } else {
         Permission::RolesManage
     };
-    let of_tenant = |role: &Role| permission.is_platform() || role.party() == Party::Customer;
+    let of_tenant = |role: &Role| of_vendor || role.party() == Party::Customer;
     let with = |wanted: Permission| {
         Role::ALL
             .into_iter()
             .filter(of_tenant)
-            .filter(|role| role.grants(wanted))
+            .filter(|role| brings(*role, wanted, ground))
             .collect()
     };
     Why::MissingPermission {
@@ -272,13 +285,13 @@ mod tests {
     #[test]
     fn the_matrix_is_reviewed() {
         let default = DutyKey::all().map(Responsibility::default_for).collect();
-        let rules = Rules::compile(default);
+        let rules = Rules::compile(Ground::Customer, default);
         insta::assert_snapshot!(
             "new_tenant",
             table(&rules, |role, party| role.party() == party)
         );
         let own = DutyKey::all().map(Responsibility::platform).collect();
-        let rules = Rules::compile(own);
+        let rules = Rules::compile(Ground::Platform, own);
         insta::assert_snapshot!(
             "platform_tenant",
             table(&rules, |role, party| role.party() == party)
@@ -287,7 +300,10 @@ mod tests {
 
     #[test]
     fn a_party_that_may_not_act_is_kept_out_whatever_the_role() {
-        let rules = Rules::compile(DutyKey::all().map(Responsibility::default_for).collect());
+        let rules = Rules::compile(
+            Ground::Customer,
+            DutyKey::all().map(Responsibility::default_for).collect(),
+        );
         for role in Role::ALL {
             for permission in Permission::all() {
                 for party in Party::ALL {
@@ -300,9 +316,30 @@ mod tests {
         }
     }
 
+    /// An application of the platform's own tenant could collect the tokens of every operator, and its
+    /// policies decide who becomes one: an operator who may not give roles may not get there another way.
+    #[test]
+    fn only_owners_change_the_platforms_own_tenant_r_adm_02() {
+        let own = DutyKey::all().map(Responsibility::platform).collect();
+        let rules = Rules::compile(Ground::Platform, own);
+        for permission in Permission::all() {
+            let verdict = |role| cell(&rules, role, Party::Vendor, *permission);
+            assert_eq!(verdict(Role::PlatformOwner), "yes", "{permission}");
+            if !permission.is_platform() && !permission.is_view() {
+                for role in [
+                    Role::PlatformOperator,
+                    Role::SupportEngineer,
+                    Role::PlatformAuditor,
+                ] {
+                    assert_eq!(verdict(role), "-", "{role} {permission}");
+                }
+            }
+        }
+    }
+
     #[test]
     fn a_refusal_names_the_duty_and_what_would_be_needed() {
-        let rules = Rules::compile(Vec::new());
+        let rules = Rules::compile(Ground::Customer, Vec::new());
         let who = Principal {
             id: "opr_test".to_owned(),
             party: Party::Vendor,

@@ -45,7 +45,7 @@ pub struct PolicyDraft {
     pub document: Policy,
     /// The version in force when it was last saved.
     pub base_version: i64,
-    /// For `If-Match`: grows with each save.
+    /// For `If-Match`: grows with each save and is never used again, so it names one content.
     pub version: i64,
     /// When it was last saved.
     pub updated_at: DateTime<Utc>,
@@ -178,16 +178,20 @@ impl ControlPlane {
         let state = read_state(change.tx(), tenant, kind).await?;
         let last = state.draft.as_ref().map_or(0, |draft| draft.version);
         check_version(expected, last)?;
+        let used = change.tx().last_draft_version(tenant, kind).await?;
         let draft = PolicyDraft {
             document,
             base_version: state.published.version,
-            version: last + 1,
+            version: used + 1,
             updated_at: change.at(),
             updated_by: caller.name().to_owned(),
         };
         change.tx().put_policy_draft(tenant, &draft).await?;
+        let before = state
+            .draft
+            .map_or(state.published.document, |draft| draft.document);
         let event = about(kind, "policies.draft", "Saved a draft of")
-            .before(&state.published.document)
+            .before(&before)
             .after(&draft.document);
         change.finish(Done::new(draft, event)).await
     }

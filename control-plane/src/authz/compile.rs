@@ -18,30 +18,60 @@ use contract::{
 
 const DUTY_PREFIX: &str = "duty:";
 
-/// The permits of all roles: the same for each tenant, parsed once.
-static ROLES: LazyLock<Vec<Policy>> = LazyLock::new(|| {
-    Role::ALL
-        .into_iter()
-        .map(|role| {
-            let text = format!(
-                "permit(principal in Role::\"{role}\", action in [{}], resource);",
-                actions(role.permissions())
-            );
-            Policy::parse(Some(PolicyId::new(format!("role:{role}"))), text)
-                .expect("the text is made of role and permission names, which a test compiles")
-        })
-        .collect()
-});
+/// The permits of all roles in a customer's tenant: the same for each, parsed once.
+static IN_TENANTS: LazyLock<Vec<Policy>> = LazyLock::new(|| permits(Ground::Customer));
+/// The permits of all roles in the platform's own tenant.
+static IN_PLATFORM: LazyLock<Vec<Policy>> = LazyLock::new(|| permits(Ground::Platform));
+
+/// Whose tenant a role is used in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ground {
+    /// A customer's.
+    Customer,
+    /// The vendor's own, whose tokens every operator signs in with.
+    Platform,
+}
+
+/// Whether `role` brings `permission` there.
+///
+/// Whoever changes the platform's own tenant could sign in as anyone who has an account there, customers'
+/// owners included: there, each power that changes something belongs to those who may give out any role
+/// (R-ADM-02).
+pub(super) fn brings(role: Role, permission: Permission, ground: Ground) -> bool {
+    let changes_own_tenant =
+        ground == Ground::Platform && !permission.is_platform() && !permission.is_view();
+    role.grants(permission) && (!changes_own_tenant || role.grants(Permission::StaffManage))
+}
+
+fn permits(ground: Ground) -> Vec<Policy> {
+    let permit = |role: Role| {
+        let brought: Vec<Permission> = role
+            .permissions()
+            .filter(|permission| brings(role, *permission, ground))
+            .collect();
+        let text = format!(
+            "permit(principal in Role::\"{role}\", action in [{}], resource);",
+            actions(brought.into_iter())
+        );
+        Policy::parse(Some(PolicyId::new(format!("role:{role}"))), text)
+            .expect("the text is made of role and permission names, which a test compiles")
+    };
+    Role::ALL.into_iter().map(permit).collect()
+}
 
 /// A tenant's policies: every role's permit, and a forbid for each duty that keeps a party out.
-pub(super) fn policies(matrix: &[Responsibility]) -> PolicySet {
+pub(super) fn policies(ground: Ground, matrix: &[Responsibility]) -> PolicySet {
+    let roles = match ground {
+        Ground::Customer => &IN_TENANTS,
+        Ground::Platform => &IN_PLATFORM,
+    };
     let forbids = DutyKey::all().filter_map(|duty| {
         // A duty younger than the tenant's matrix acts as the catalogue says.
         let stored = matrix.iter().find(|row| row.duty == duty);
         forbid(&stored.map_or_else(|| Responsibility::default_for(duty), Clone::clone))
     });
     let mut set = PolicySet::new();
-    for policy in ROLES.iter().cloned().chain(forbids) {
+    for policy in roles.iter().cloned().chain(forbids) {
         set.add(policy)
             .expect("roles and duties have distinct names, and so have their policies");
     }

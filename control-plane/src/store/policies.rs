@@ -2,8 +2,9 @@
 
 use contract::{ids::TenantId, policies::PolicyKind};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select,
-    sea_query::OnConflict,
+    ActiveValue::Set,
+    ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select,
+    sea_query::{Expr, OnConflict},
 };
 
 use super::{StoreError, Tx, codec};
@@ -48,7 +49,8 @@ mod draft {
         pub tenant_id: String,
         #[sea_orm(primary_key, auto_increment = false)]
         pub kind: String,
-        pub document: String,
+        /// Nothing where a draft once was: its version must not come back (R-ADM-07).
+        pub document: Option<String>,
         pub base_version: i64,
         pub version: i64,
         pub updated_at: DateTime<Utc>,
@@ -132,7 +134,7 @@ impl Tx {
         let row = draft::ActiveModel {
             tenant_id: Set(tenant.to_string()),
             kind: Set(draft.document.kind().to_string()),
-            document: Set(codec::to_json(&draft.document)),
+            document: Set(Some(codec::to_json(&draft.document))),
             base_version: Set(draft.base_version),
             version: Set(draft.version),
             updated_at: Set(draft.updated_at),
@@ -155,15 +157,30 @@ impl Tx {
         Ok(())
     }
 
-    /// Removes a draft.
+    /// Removes a draft; its version stays used.
     pub(crate) async fn delete_policy_draft(
         &self,
         tenant: TenantId,
         kind: PolicyKind,
     ) -> Result<(), StoreError> {
-        let key = (tenant.to_string(), kind.to_string());
-        draft::Entity::delete_by_id(key).exec(&self.db).await?;
+        draft::Entity::update_many()
+            .col_expr(draft::Column::Document, Expr::value(None::<String>))
+            .filter(draft::Column::TenantId.eq(tenant.to_string()))
+            .filter(draft::Column::Kind.eq(kind.as_str()))
+            .exec(&self.db)
+            .await?;
         Ok(())
+    }
+
+    /// The version of the last draft of one kind there ever was; 0 before the first.
+    pub(crate) async fn last_draft_version(
+        &self,
+        tenant: TenantId,
+        kind: PolicyKind,
+    ) -> Result<i64, StoreError> {
+        let key = (tenant.to_string(), kind.to_string());
+        let found = draft::Entity::find_by_id(key).one(&self.db).await?;
+        Ok(found.map_or(0, |row| row.version))
     }
 
     /// The draft of one kind.
@@ -174,7 +191,7 @@ impl Tx {
     ) -> Result<Option<PolicyDraft>, StoreError> {
         let key = (tenant.to_string(), kind.to_string());
         let found = draft::Entity::find_by_id(key).one(&self.db).await?;
-        found.map(from_draft).transpose()
+        Ok(found.map(from_draft).transpose()?.flatten())
     }
 
     /// All drafts.
@@ -186,7 +203,8 @@ impl Tx {
             .filter(draft::Column::TenantId.eq(tenant.to_string()))
             .all(&self.db)
             .await?;
-        rows.into_iter().map(from_draft).collect()
+        let drafts: Vec<_> = rows.into_iter().map(from_draft).collect::<Result<_, _>>()?;
+        Ok(drafts.into_iter().flatten().collect())
     }
 }
 
@@ -207,12 +225,15 @@ fn from_row(row: row::Model) -> Result<PublishedPolicy, StoreError> {
     })
 }
 
-fn from_draft(row: draft::Model) -> Result<PolicyDraft, StoreError> {
-    Ok(PolicyDraft {
-        document: codec::from_json("policy_drafts", &row.document)?,
+fn from_draft(row: draft::Model) -> Result<Option<PolicyDraft>, StoreError> {
+    let Some(document) = &row.document else {
+        return Ok(None);
+    };
+    Ok(Some(PolicyDraft {
+        document: codec::from_json("policy_drafts", document)?,
         base_version: row.base_version,
         version: row.version,
         updated_at: row.updated_at,
         updated_by: row.updated_by,
-    })
+    }))
 }

@@ -124,9 +124,15 @@ async fn a_publication_is_bound_to_what_was_looked_at_r_adm_07() {
         .save_policy_draft(&owner, at, password(64), Mode::Commit)
         .await
         .unwrap();
-    let same = world
+    // A draft's version is never used again: who looked at the first draft cannot publish a later one.
+    let unseen = world
         .cp
         .publish_policy(&owner, acme.id, publish(1, 2), Mode::Commit)
+        .await;
+    assert_eq!(code(unseen), "stale: 3");
+    let same = world
+        .cp
+        .publish_policy(&owner, acme.id, publish(3, 2), Mode::Commit)
         .await;
     assert_eq!(code(same), "nothing_to_publish");
     world

@@ -178,7 +178,7 @@ fn policy_tables() -> Vec<TableCreateStatement> {
             vec![
                 text("tenant_id"),
                 text("kind"),
-                text("document"),
+                text_null("document"),
                 big_integer("base_version"),
                 big_integer("version"),
                 timestamp_with_time_zone("updated_at"),
