@@ -108,8 +108,7 @@ impl ControlPlane {
             return Ok(());
         }
         let tenants = tx.list_tenant_ids().await?;
-        tx.put_setting(BASE_URL, now.to_owned()).await?;
-        tx.commit().await?;
+        tx.roll_back().await?;
         let caller = self.system_caller();
         for tenant in tenants {
             let change = self
@@ -128,7 +127,10 @@ impl ControlPlane {
             .after(&self.issuer(change.tenant()));
             change.finish(Done::new((), event).releases()).await?;
         }
-        Ok(())
+        // Last, so that a start that was cut short is finished by the next one.
+        let tx = self.store().begin().await?;
+        tx.put_setting(BASE_URL, now.to_owned()).await?;
+        Ok(tx.commit().await?)
     }
 
     /// Keeps a secret text in the database, sealed.

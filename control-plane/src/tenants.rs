@@ -13,6 +13,7 @@ use contract::{
     tenant::{Environment, Host, PLATFORM_SLUG, Region, Slug, TenantName, TenantStatus},
 };
 use serde::Serialize;
+use url::Url;
 
 use crate::{
     At, Caller, ControlPlane, Mode, Page, PageRequest, Refusal, Scope,
@@ -165,7 +166,7 @@ impl ControlPlane {
                 format!("Another tenant has the short name {}.", new.slug),
             ));
         }
-        check_host_free(tx, new.host.as_ref()).await
+        check_host_free(tx, &self.inner.auth_base_url, new.host.as_ref()).await
     }
 
     fn new_tenant(&self, new: &NewTenant, at: DateTime<Utc>) -> Tenant {
@@ -289,7 +290,13 @@ impl ControlPlane {
             after.name = name;
         }
         if let Some(host) = changes.host.filter(|host| *host != before.host) {
-            check_host_free(change.tx(), host.as_ref()).await?;
+            if before.is_platform() {
+                return Err(Refusal::conflict(
+                    "platform_tenant",
+                    "The console signs in at the platform's issuer, so it stays where it is.",
+                ));
+            }
+            check_host_free(change.tx(), &self.inner.auth_base_url, host.as_ref()).await?;
             after.host = host;
         }
         after.version += 1;
@@ -387,8 +394,16 @@ async fn furnish(change: &Change<'_>, tenant: &Tenant) -> Result<(), Refusal> {
     Ok(())
 }
 
-async fn check_host_free(tx: &Tx, host: Option<&Host>) -> Result<(), Refusal> {
+/// Refuses a host that belongs to someone else already: another tenant, or the installation itself, whose
+/// shared host every other tenant lives on.
+async fn check_host_free(tx: &Tx, shared: &Url, host: Option<&Host>) -> Result<(), Refusal> {
     let Some(host) = host else { return Ok(()) };
+    if shared.host_str() == Some(host.as_str()) {
+        return Err(Refusal::conflict(
+            "host_reserved",
+            format!("{host} is the address tenants share."),
+        ));
+    }
     match tx.find_tenant_by_host(host).await? {
         None => Ok(()),
         Some(_) => Err(Refusal::conflict(

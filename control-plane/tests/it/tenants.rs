@@ -206,6 +206,36 @@ async fn what_someone_else_changed_is_not_overwritten() {
 }
 
 #[tokio::test]
+async fn nobody_moves_to_the_shared_host_and_the_platform_stays() {
+    let world = World::new().await;
+    let tenant = world.tenant("acme").await;
+    let owner = world.member(&tenant, Role::TenantOwner).await;
+    let moved = |host: &str| TenantChanges {
+        name: None,
+        host: Some(Some(host.parse().unwrap())),
+    };
+    let shared = world.reopened("https://auth.example.com").await;
+    let at = At {
+        tenant: tenant.id,
+        expected: None,
+    };
+    let taken = shared
+        .update_tenant(&owner, at, moved("auth.example.com"), Mode::Commit)
+        .await;
+    assert_eq!(code(taken), "host_reserved");
+    let platform = world.cp.ensure_platform_tenant().await.unwrap();
+    let vendor = world.staff(Role::PlatformOwner).await;
+    let at = At {
+        tenant: platform.id,
+        expected: None,
+    };
+    let away = shared
+        .update_tenant(&vendor, at, moved("login.vendor.example"), Mode::Commit)
+        .await;
+    assert_eq!(code(away), "platform_tenant");
+}
+
+#[tokio::test]
 async fn suspending_is_the_vendors_and_never_hits_the_platform() {
     let world = World::new().await;
     let tenant = world.tenant("acme").await;

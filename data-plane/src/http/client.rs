@@ -120,18 +120,14 @@ impl<'a> Client<'a> {
 
     /// The part of an earlier grant that the client may still have; administrators take rights away
     /// between two refreshes (R-TOK-08).
-    pub fn still_granted(
-        &self,
-        scopes: &BTreeSet<Scope>,
-        audience: Option<&Audience>,
-    ) -> BTreeSet<Scope> {
+    pub fn still_granted(&self, scopes: &BTreeSet<Scope>, audience: Option<&Audience>) -> Target {
         let of_api = audience.and_then(|audience| {
             self.grants
                 .iter()
                 .find(|(api, _)| &api.audience == audience)
                 .map(|(_, grant)| &grant.scopes)
         });
-        scopes
+        let scopes = scopes
             .iter()
             .filter(|scope| {
                 if scope.is_standard() {
@@ -141,7 +137,12 @@ impl<'a> Client<'a> {
                 }
             })
             .cloned()
-            .collect()
+            .collect();
+        Target {
+            scopes,
+            // An API that may not be called any more must not find itself in the token either.
+            audience: audience.filter(|_| of_api.is_some()).cloned(),
+        }
     }
 
     /// The API that `resource` names. One per token: two audiences in one token let each API use the
@@ -379,8 +380,16 @@ pub(super) mod tests {
         };
         let before = requested(Some("openid profile orders:read orders:write")).unwrap();
         let left = client.still_granted(&before, Some(&orders.audience));
-        assert_eq!(join_scopes(&left), "openid orders:read");
-        assert_eq!(join_scopes(&client.still_granted(&before, None)), "openid");
+        assert_eq!(join_scopes(&left.scopes), "openid orders:read");
+        assert_eq!(left.audience.as_ref(), Some(&orders.audience));
+        let none = client.still_granted(&before, None);
+        assert_eq!(join_scopes(&none.scopes), "openid");
+        let gone: Audience = "urn:gone".parse().unwrap();
+        let left = client.still_granted(&before, Some(&gone));
+        assert_eq!(
+            (join_scopes(&left.scopes).as_str(), left.audience),
+            ("openid", None)
+        );
     }
 
     #[test]

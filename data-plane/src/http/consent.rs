@@ -113,7 +113,7 @@ fn in_words(client: &Client<'_>, target: &Target) -> Vec<ScopeLine> {
             "offline_access",
             "clock",
             "Keep this access while you are away",
-            "Until you take it back",
+            "With tokens that are renewed without asking you again",
         ),
     ];
     let mut lines: Vec<ScopeLine> = standard

@@ -50,7 +50,7 @@ impl Log {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Mail {
-    /// A file that holds `smtp://` or `smtps://user:password/// The content of a file that holds one secrethost:port`.
+    /// A file that holds `smtp://` or `smtps://user:password@host:port`.
     pub smtp_url_file: Option<PathBuf>,
     /// The sender's address.
     pub from: Option<String>,
@@ -194,11 +194,7 @@ mod tests {
     fn a_secret_comes_from_one_place() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("url");
-        fs::write(
-            &file,
-            "redis://:pw/// The content of a file that holds one secretcache\n",
-        )
-        .unwrap();
+        fs::write(&file, "redis://:pw@cache\n").unwrap();
         let value = Secret::new("memory:");
         let setting = |value, file| SecretSetting {
             key: "state_url",
@@ -206,10 +202,7 @@ mod tests {
             file,
         };
         let read = setting(None, Some(file.as_path())).read().unwrap();
-        assert_eq!(
-            read.unwrap().expose(),
-            "redis://:pw/// The content of a file that holds one secretcache"
-        );
+        assert_eq!(read.unwrap().expose(), "redis://:pw@cache");
         assert!(setting(None, None).read().unwrap().is_none());
         let both = setting(Some(&value), Some(file.as_path())).read();
         assert!(both.unwrap_err().to_string().contains("state_url_file"));

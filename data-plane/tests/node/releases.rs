@@ -229,8 +229,9 @@ async fn the_snapshot_is_verified_again_and_private() {
     assert!(node.tenant(tenant(1)).is_none());
     assert!(node.tenant(tenant(2)).is_some());
     let mut link = Link::connect(&node).await;
-    let next = control.draft(tenant(1), "acme", 2);
-    assert_eq!(link.release(&control, &next).await, Outcome::Applied);
+    let again = control.draft(tenant(1), "acme", 1);
+    assert_eq!(link.release(&control, &again).await, Outcome::Applied);
+    assert!(node.tenant(tenant(1)).is_some());
 }
 
 #[tokio::test]

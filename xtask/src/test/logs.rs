@@ -37,6 +37,9 @@ pub fn check() -> Result<Tally> {
         .into_iter()
         .filter(|file| !file.ends_with(CANARIES))
         .collect();
+    if canaries.is_empty() {
+        return Err("no test named a canary, so nothing shows that logs hold no secrets".into());
+    }
     if logs.is_empty() {
         return Err("no test wrote a log, so nothing shows that logs hold no secrets".into());
     }

@@ -11,7 +11,7 @@ use crate::{
     grants::RefreshError,
     http::{
         claims::Authentication,
-        client::{Target, narrow},
+        client::narrow,
         error::{ApiError, ErrorCode, OAuthError},
     },
 };
@@ -26,10 +26,7 @@ pub(super) async fn rotate(ask: &Ask<'_>) -> Result<Issuance, ApiError> {
         .await
         .map_err(refused)?;
     let wanted = narrow(&granted.scopes, ask.params.get("scope"))?;
-    let target = Target {
-        scopes: ask.client.still_granted(&wanted, granted.resource.as_ref()),
-        audience: granted.resource.clone(),
-    };
+    let target = ask.client.still_granted(&wanted, granted.resource.as_ref());
     if target.scopes.is_empty() {
         return Err(OAuthError::new(
             ErrorCode::InvalidScope,
