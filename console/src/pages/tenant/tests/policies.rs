@@ -199,7 +199,8 @@ async fn two_people_who_change_the_same_policy_see_both() {
         .post(&mara, "policies/password/save", &on_top)
         .await
         .is(303);
-    let discard = [("version", "1"), ("base", "2")];
+    // The second draft there ever was.
+    let discard = [("version", "2"), ("base", "2")];
     world
         .post(&mara, "policies/password/discard", &discard)
         .await
