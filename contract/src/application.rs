@@ -248,10 +248,8 @@ impl Application {
                 "must name at least one address to return to",
             ));
         }
-        let private_scheme = |uri: &&RedirectUri| !uri.as_str().starts_with("http");
-        if self.kind != ApplicationKind::Native
-            && self.redirect_uris.iter().find(private_scheme).is_some()
-        {
+        let private_scheme = |uri: &RedirectUri| RedirectUri::is_private_use(uri.as_str());
+        if self.kind != ApplicationKind::Native && self.redirect_uris.iter().any(private_scheme) {
             return Err(Invalid::new(
                 "redirect_uris",
                 "may use a private-use scheme only for a native application",
@@ -344,6 +342,9 @@ mod tests {
             ("redirect_uris", |a| a.redirect_uris.clear()),
             ("redirect_uris", |a| {
                 a.redirect_uris = vec!["com.example.app:/cb".parse().unwrap()]
+            }),
+            ("redirect_uris", |a| {
+                a.redirect_uris = vec!["https.example.app:/cb".parse().unwrap()]
             }),
             ("redirect_uris", |a| {
                 a.redirect_uris = vec!["https://a.example/".parse().unwrap(); 51]

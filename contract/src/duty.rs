@@ -77,6 +77,52 @@ pub struct Duty {
     pub actors: &'static [Party],
 }
 
+/// What stands behind a duty today.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    /// The product enforces who may act.
+    Enforced,
+    /// People owe it to each other; its proof lies outside the product.
+    Obligation,
+    /// It is agreed already, and the product has nothing yet that could be done under it.
+    Planned,
+}
+
+impl Standing {
+    /// The wire form.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Enforced => "enforced",
+            Self::Obligation => "obligation",
+            Self::Planned => "planned",
+        }
+    }
+
+    /// The name people read.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Enforced => "Enforced",
+            Self::Obligation => "Obligation",
+            Self::Planned => "Planned",
+        }
+    }
+}
+
+impl Duty {
+    /// What stands behind the duty today.
+    pub fn standing(&self) -> Standing {
+        if self.permissions.is_empty() {
+            return Standing::Obligation;
+        }
+        match self.permissions.iter().any(|power| power.is_usable()) {
+            true => Standing::Enforced,
+            false => Standing::Planned,
+        }
+    }
+}
+
 /// A duty's key: a position in the catalogue, so only duties that exist can be named; ordered as people read it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -256,6 +302,25 @@ mod tests {
             assert_eq!(duty.key.parse::<DutyKey>().unwrap().duty(), duty);
         }
         assert!("policy.nonsense".parse::<DutyKey>().is_err());
+    }
+
+    /// A planned duty becomes enforced with the first document of its kind, without anybody remembering to.
+    #[test]
+    fn duties_without_a_feature_say_so() {
+        let planned: Vec<_> = CATALOGUE
+            .iter()
+            .filter(|duty| duty.standing() == Standing::Planned)
+            .map(|duty| duty.key)
+            .collect();
+        assert_eq!(
+            planned,
+            [
+                "policy.recovery", "policy.federation", "policy.machines", "policy.retention"
+            ]
+        );
+        let standing = |key: &str| key.parse::<DutyKey>().unwrap().duty().standing();
+        assert_eq!(standing("policy.sign_in"), Standing::Enforced);
+        assert_eq!(standing("service.patching"), Standing::Obligation);
     }
 
     #[test]

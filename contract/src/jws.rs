@@ -10,8 +10,17 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::canonical;
 
-/// Largest accepted compact JWS, in bytes.
-pub const MAX_JWS_BYTES: usize = 1024 * 1024;
+/// A kind of signed document: what its header calls it, and how large a signed one may be.
+///
+/// The limit belongs to the kind, because what is generous for a manifest is too small for the index of a
+/// large region. It holds for both sides: what a verifier would refuse for its size is not signed either.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DocumentKind {
+    /// The `typ` of its header (RFC 8725 §3.11).
+    pub typ: &'static str,
+    /// Most bytes of the compact JWS.
+    pub max_bytes: usize,
+}
 
 /// Why a signed document is not believed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -19,6 +28,9 @@ pub enum JwsError {
     /// Not a compact JWS of ours.
     #[error("is not a well-formed signed document: {0}")]
     Malformed(&'static str),
+    /// Larger than its kind may be; nothing of it was looked at.
+    #[error("is a signed document of more than {0} bytes")]
+    TooLarge(usize),
     /// Signed, but as another kind of document.
     #[error("is a signed document of another type")]
     WrongType,
@@ -60,21 +72,33 @@ impl ReleaseSigner {
         }
     }
 
-    /// Signs the canonical form of `payload` as a document of type `typ`.
+    /// Signs the canonical form of `payload` as a document of this kind.
     ///
     /// # Errors
-    /// A payload that has no canonical form.
-    pub fn sign<T: Serialize>(&self, typ: &str, payload: &T) -> Result<String, crate::Invalid> {
+    /// A payload that has no canonical form, or one whose signed form would be larger than the kind allows.
+    pub fn sign<T: Serialize>(
+        &self,
+        kind: DocumentKind,
+        payload: &T,
+    ) -> Result<String, crate::Invalid> {
         let header = Header {
             alg: "EdDSA".into(),
             kid: self.kid.clone(),
-            typ: typ.into(),
+            typ: kind.typ.into(),
         };
         let header = canonical::to_canonical(&header)?;
         let payload = canonical::to_canonical(payload)?;
         let input = format!("{}.{}", B64.encode(header), B64.encode(payload));
         let signature = self.key.sign(input.as_bytes());
-        Ok(format!("{input}.{}", B64.encode(signature.to_bytes())))
+        let jws = format!("{input}.{}", B64.encode(signature.to_bytes()));
+        if jws.len() > kind.max_bytes {
+            let limit = kind.max_bytes;
+            return Err(crate::Invalid::new(
+                "signed document",
+                format!("would be larger than {limit} bytes"),
+            ));
+        }
+        Ok(jws)
     }
 }
 
@@ -97,13 +121,17 @@ pub struct TrustRoot {
 }
 
 impl TrustRoot {
-    /// Verifies a compact JWS of type `typ` and parses its payload.
+    /// Verifies a compact JWS of this kind and parses its payload.
     ///
     /// # Errors
     /// See [`JwsError`]. The payload is not looked at before the signature holds.
-    pub fn verify<T: DeserializeOwned>(&self, typ: &str, jws: &str) -> Result<T, JwsError> {
-        if jws.len() > MAX_JWS_BYTES {
-            return Err(JwsError::Malformed("it is larger than 1 MiB"));
+    pub fn verify<T: DeserializeOwned>(
+        &self,
+        kind: DocumentKind,
+        jws: &str,
+    ) -> Result<T, JwsError> {
+        if jws.len() > kind.max_bytes {
+            return Err(JwsError::TooLarge(kind.max_bytes));
         }
         let (input, signature) = jws
             .rsplit_once('.')
@@ -115,7 +143,7 @@ impl TrustRoot {
         if header.alg != "EdDSA" {
             return Err(JwsError::Malformed("its algorithm is not EdDSA"));
         }
-        if header.typ != typ {
+        if header.typ != kind.typ {
             return Err(JwsError::WrongType);
         }
         let key = self.key(&header.kid)?;
@@ -157,6 +185,12 @@ mod tests {
 
     use super::*;
 
+    const A: DocumentKind = DocumentKind {
+        typ: "a+jwt",
+        max_bytes: 1000,
+    };
+    const B: DocumentKind = DocumentKind { typ: "b+jwt", ..A };
+
     fn signer() -> ReleaseSigner {
         ReleaseSigner::from_secret(&[1; 32])
     }
@@ -169,24 +203,18 @@ mod tests {
 
     #[test]
     fn what_is_signed_is_believed_as_what_it_is() {
-        let jws = signer().sign("a+jwt", &json!({"x": 1})).unwrap();
-        assert_eq!(
-            trust().verify::<Value>("a+jwt", &jws).unwrap(),
-            json!({"x": 1})
-        );
-        assert_eq!(
-            trust().verify::<Value>("b+jwt", &jws),
-            Err(JwsError::WrongType)
-        );
+        let jws = signer().sign(A, &json!({"x": 1})).unwrap();
+        assert_eq!(trust().verify::<Value>(A, &jws).unwrap(), json!({"x": 1}));
+        assert_eq!(trust().verify::<Value>(B, &jws), Err(JwsError::WrongType));
         let stranger = ReleaseSigner::from_secret(&[2; 32])
-            .sign("a+jwt", &json!({}))
+            .sign(A, &json!({}))
             .unwrap();
         assert_eq!(
-            trust().verify::<Value>("a+jwt", &stranger),
+            trust().verify::<Value>(A, &stranger),
             Err(JwsError::UnknownKey)
         );
         assert!(matches!(
-            trust().verify::<Value>("a+jwt", "x"),
+            trust().verify::<Value>(A, "x"),
             Err(JwsError::Malformed(_))
         ));
     }
@@ -200,22 +228,43 @@ mod tests {
             );
             assert!(
                 trust()
-                    .verify::<Value>("a+jwt", &format!("{header}.{payload}."))
+                    .verify::<Value>(A, &format!("{header}.{payload}."))
                     .is_err(),
                 "{alg}"
             );
         }
     }
 
+    #[test]
+    fn the_limit_of_a_kind_holds_to_the_byte_on_both_sides() {
+        let payload = json!({"x": "y".repeat(100)});
+        let jws = signer().sign(A, &payload).unwrap();
+        let exact = DocumentKind {
+            max_bytes: jws.len(),
+            ..A
+        };
+        let small = DocumentKind {
+            max_bytes: jws.len() - 1,
+            ..A
+        };
+        assert_eq!(trust().verify::<Value>(exact, &jws).unwrap(), payload);
+        assert_eq!(signer().sign(exact, &payload).unwrap(), jws);
+        assert_eq!(
+            trust().verify::<Value>(small, &jws),
+            Err(JwsError::TooLarge(jws.len() - 1))
+        );
+        assert!(signer().sign(small, &payload).is_err());
+    }
+
     proptest! {
         #[test]
         fn any_changed_character_is_noticed_r_node_03(position in any::<prop::sample::Index>(), replacement in "[A-Za-z0-9_-]") {
-            let jws = signer().sign("a+jwt", &json!({"tenant": "acme", "version": 7})).unwrap();
+            let jws = signer().sign(A, &json!({"tenant": "acme", "version": 7})).unwrap();
             let at = position.index(jws.len());
             prop_assume!(jws.as_bytes()[at] != replacement.as_bytes()[0]);
             let mut broken = jws.clone();
             broken.replace_range(at..=at, &replacement);
-            prop_assert!(trust().verify::<Value>("a+jwt", &broken).is_err());
+            prop_assert!(trust().verify::<Value>(A, &broken).is_err());
         }
     }
 }

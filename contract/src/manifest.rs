@@ -8,13 +8,16 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Invalid,
     ids::TenantId,
-    jws::{JwsError, ReleaseSigner, TrustRoot},
+    jws::{DocumentKind, JwsError, ReleaseSigner, TrustRoot},
     section::{ContentHash, SectionName},
     tenant::{Region, TenantStatus},
 };
 
-/// The JWS type of a signed manifest.
-pub const MANIFEST_TYPE: &str = "bailiwick-manifest+jwt";
+/// A signed manifest. One that names all sections there can be (three, and 256 buckets twice) takes 60 KiB.
+pub const MANIFEST: DocumentKind = DocumentKind {
+    typ: "bailiwick-manifest+jwt",
+    max_bytes: 128 * 1024,
+};
 /// The format this code writes and reads; a node refuses a higher one.
 pub const FORMAT: u32 = 1;
 
@@ -46,7 +49,7 @@ impl Manifest {
     /// # Errors
     /// Never in practice; writing canonical JSON is fallible by type.
     pub fn sign(&self, signer: &ReleaseSigner) -> Result<String, Invalid> {
-        signer.sign(MANIFEST_TYPE, self)
+        signer.sign(MANIFEST, self)
     }
 
     /// Verifies a signed manifest.
@@ -54,7 +57,7 @@ impl Manifest {
     /// # Errors
     /// See [`JwsError`].
     pub fn verify(jws: &str, trust: &TrustRoot) -> Result<Self, JwsError> {
-        trust.verify(MANIFEST_TYPE, jws)
+        trust.verify(MANIFEST, jws)
     }
 
     /// The hash that names this manifest's signed form in indexes and greetings.
@@ -71,5 +74,57 @@ impl Manifest {
             })
             .map(|(name, hash)| (*name, hash))
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::ids::TypedId;
+
+    #[test]
+    fn the_fullest_manifest_is_far_below_the_limit_and_an_overfull_one_is_refused() {
+        let signer = ReleaseSigner::from_secret(&[3; 32]);
+        let trust = TrustRoot {
+            keys: vec![signer.public()],
+        };
+        let single = [
+            SectionName::Tenant,
+            SectionName::Policies,
+            SectionName::Apis,
+        ];
+        let buckets = (0..=u8::MAX).flat_map(|bucket| {
+            [
+                SectionName::Applications(bucket),
+                SectionName::ClientGrants(bucket),
+            ]
+        });
+        let mut manifest = Manifest {
+            format: FORMAT,
+            tenant: TenantId::from_uuid(Uuid::from_u128(1)),
+            version: u64::MAX,
+            region: "local".parse().unwrap(),
+            issued_at: DateTime::UNIX_EPOCH,
+            min_node_version: "0.1.0".into(),
+            status: TenantStatus::Active,
+            sections: single
+                .into_iter()
+                .chain(buckets)
+                .map(|name| (name, ContentHash::of(name.to_string().as_bytes())))
+                .collect(),
+        };
+        assert_eq!(manifest.sections.len(), 515);
+        let jws = manifest.sign(&signer).unwrap();
+        assert!(jws.len() < MANIFEST.max_bytes / 2 + 1024, "{}", jws.len());
+        assert_eq!(Manifest::verify(&jws, &trust).unwrap(), manifest);
+        manifest.min_node_version = "1".repeat(MANIFEST.max_bytes);
+        assert!(manifest.sign(&signer).is_err());
+        let padded = "A".repeat(MANIFEST.max_bytes + 1);
+        assert_eq!(
+            Manifest::verify(&padded, &trust),
+            Err(JwsError::TooLarge(MANIFEST.max_bytes))
+        );
     }
 }

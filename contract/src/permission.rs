@@ -8,7 +8,10 @@ use std::{fmt, str::FromStr, sync::LazyLock};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Invalid, policies::PolicyKind};
+use crate::{
+    Invalid,
+    policies::{Policy, PolicyKind},
+};
 
 /// A power over something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -218,6 +221,14 @@ impl Permission {
     /// Whether the power is over the platform rather than over one tenant.
     pub fn is_platform(self) -> bool {
         self.key().starts_with("platform.")
+    }
+
+    /// Whether the product has anything yet that takes the power: policies of some kinds have no documents.
+    pub fn is_usable(self) -> bool {
+        match self {
+            Self::PolicyDraft(kind) | Self::PolicyPublish(kind) => Policy::WRITABLE.contains(&kind),
+            _ => true,
+        }
     }
 
     /// Whether the power only reads.

@@ -1,8 +1,14 @@
 //! Redirect URIs: what may be registered, and when a requested one matches.
 //!
-//! Matching is exact string comparison (RFC 9700 §2.1, R-AUTHZ-01). The one exception is the port of a
-//! loopback IP literal, which native applications choose at run time (RFC 8252 §7.3); `localhost` is
-//! not covered, because a name can be pointed elsewhere (RFC 8252 §8.3).
+//! Matching is exact string comparison (RFC 9700 §2.1, RFC 3986 §6.2.1, R-AUTHZ-01). The one exception is
+//! the port of a loopback IP literal, which native applications choose at run time (RFC 8252 §7.3);
+//! `localhost` is not covered, because a name can be pointed elsewhere (RFC 8252 §8.3).
+//!
+//! Text that is compared letter by letter must have one spelling. So a URI is ASCII (RFC 3986 §2; a browser
+//! would rewrite anything else on its way, and a `Location` header cannot carry it), and its scheme is in
+//! lower case: `HTTPS` means `https` (RFC 3986 §3.1), and whoever asks `starts_with("https://")` must not
+//! be told otherwise. Both are refused at registration instead of being rewritten, because a client that
+//! sends what it registered must match.
 
 use std::{fmt, str::FromStr};
 
@@ -39,9 +45,17 @@ impl FromStr for RedirectUri {
         {
             return refuse("must not contain spaces, backslashes, wildcards or control characters");
         }
+        if !text.is_ascii() {
+            return refuse(
+                "must be ASCII: write a host in its xn-- form and other letters percent-encoded",
+            );
+        }
         let Ok(url) = Url::parse(text) else {
             return refuse("must be an absolute URI");
         };
+        if !text.starts_with(url.scheme()) {
+            return refuse("must begin with its scheme in lower case");
+        }
         if text.contains('#') {
             return refuse("must not contain a fragment");
         }
@@ -49,6 +63,10 @@ impl FromStr for RedirectUri {
             return refuse("must not contain a user name or password");
         }
         match url.scheme() {
+            // The parser repairs `https:host` and `https:///host`; whoever compares text does not.
+            "https" | "http" if !has_plain_authority(text) => {
+                return refuse("must name its host after two slashes");
+            }
             "https" if url.host().is_some() => {}
             "http" if is_loopback(&url) => {}
             "http" => {
@@ -86,6 +104,14 @@ impl RedirectUri {
         !self.0.starts_with("https://")
     }
 
+    /// Whether a URI belongs to an installed application by a private-use scheme (RFC 8252 §7.1). Takes the
+    /// text of a requested one, which need not be registered.
+    pub fn is_private_use(uri: &str) -> bool {
+        !["https://", "http://"]
+            .into_iter()
+            .any(|web| uri.starts_with(web))
+    }
+
     /// The origin for a page's `form-action`: `scheme://host[:port]`, or `scheme:` for private-use schemes.
     pub fn csp_source(requested: &str) -> Option<String> {
         let url = Url::parse(requested).ok()?;
@@ -94,6 +120,12 @@ impl RedirectUri {
             scheme => Some(format!("{scheme}:")),
         }
     }
+}
+
+/// Whether a web address has exactly two slashes before its host.
+fn has_plain_authority(text: &str) -> bool {
+    text.split_once("://")
+        .is_some_and(|(scheme, rest)| !scheme.contains(':') && !rest.starts_with('/'))
 }
 
 /// Whether the URL's host is a loopback address or the name `localhost`.
@@ -140,6 +172,9 @@ mod tests {
             "http://[::1]:80/cb",
             "http://localhost:3000/cb",
             "com.example.app:/cb",
+            "https://xn--bcher-kva.example/cb",
+            "https://app.example/b%C3%BCcher",
+            "https://APP.example/cb",
         ] {
             assert!(good.parse::<RedirectUri>().is_ok(), "{good}");
         }
@@ -159,8 +194,36 @@ mod tests {
             "https://app.example/a b",
             "myapp:/cb",
             "https://a\r\nb/",
+            "https://bücher.example/cb",
+            "https://app.example/bücher",
+            "https://app.example/cb?ü=1",
+            "https://app.examp\u{200b}le/cb",
+            "https://\u{430}pp.example/cb",
+            "com.exämple:/cb",
+            "HTTPS://app.example/cb",
+            "Https://app.example/cb",
+            "HTTP://127.0.0.1/cb",
+            "JavaScript:alert(1)",
+            "COM.example.app:/cb",
+            "https:app.example/cb",
+            "https:/app.example/cb",
+            "https:///app.example/cb",
         ] {
             assert!(bad.parse::<RedirectUri>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn schemes_are_told_apart_whole_rfc_8252_7_1() {
+        for (uri, private) in [
+            ("https://app.example/cb", false),
+            ("http://127.0.0.1/cb", false),
+            ("com.example.app:/cb", true),
+            ("https.example.app:/cb", true),
+            ("http.example:/cb", true),
+        ] {
+            assert_eq!(RedirectUri::is_private_use(uri), private, "{uri}");
+            assert!(uri.parse::<RedirectUri>().is_ok(), "{uri}");
         }
     }
 
@@ -173,6 +236,8 @@ mod tests {
             "https://app.example/cb?a=b",
             "https://app.example/cb#f",
             "https://APP.example/cb",
+            "HTTPS://app.example/cb",
+            "https://app.example/cb\u{200b}",
             "https://app.example/%2e%2e/cb",
             "https://app.example@evil.example/cb",
             "https://app.example\\@evil/cb",

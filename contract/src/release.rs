@@ -3,13 +3,14 @@
 //! [`Release::assemble`] is the only way to make one, so holding a `Release` means that every byte of it
 //! was signed for, hashed and checked (R-NODE-03, R-NODE-05). It never applies anything: that is the node.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     Invalid,
     api::Api,
     application::Application,
     client_grant::ClientGrant,
+    ids::{ApiId, ApplicationId},
     jws::JwsError,
     manifest::{FORMAT, Manifest},
     policies::PolicySet,
@@ -143,7 +144,7 @@ pub struct ReleaseContent {
 
 fn bucketed<T>(
     items: Vec<T>,
-    bucket_of: impl Fn(&T) -> crate::ids::ApplicationId,
+    bucket_of: impl Fn(&T) -> ApplicationId,
     order: impl Fn(&T) -> String,
 ) -> BTreeMap<u8, Vec<T>> {
     let mut buckets: BTreeMap<u8, Vec<T>> = BTreeMap::new();
@@ -189,9 +190,12 @@ impl Parts {
             ));
         }
         let apis = self.apis.ok_or(ReleaseError::Missing(SectionName::Apis))?;
+        // By id, because a tenant may have ten thousand of each.
+        let known: BTreeMap<ApiId, &Api> = apis.iter().map(|api| (api.id, api)).collect();
+        let applications: BTreeSet<ApplicationId> =
+            self.applications.iter().map(|one| one.id).collect();
         for grant in &self.client_grants {
-            let api = apis.iter().find(|api| api.id == grant.api);
-            let api = api.ok_or(ReleaseError::Inconsistent(
+            let api = known.get(&grant.api).ok_or(ReleaseError::Inconsistent(
                 "a client grant names an API that is not there",
             ))?;
             if grant.check(api).is_err() {
@@ -199,11 +203,7 @@ impl Parts {
                     "a client grant names a scope that its API does not have",
                 ));
             }
-            if !self
-                .applications
-                .iter()
-                .any(|application| application.id == grant.application)
-            {
+            if !applications.contains(&grant.application) {
                 return Err(ReleaseError::Inconsistent(
                     "a client grant names an application that is not there",
                 ));

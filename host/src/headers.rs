@@ -6,6 +6,22 @@
 
 use actix_web::{http::header, middleware::DefaultHeaders};
 
+/// The headers that every answer carries, however it is reached.
+///
+/// For an answer that leaves as an error, past the middleware, and brings its own.
+pub const ALWAYS: [(&str, &str); 7] = [
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "no-referrer"),
+    ("X-Frame-Options", "DENY"),
+    ("Cache-Control", "no-store"),
+    ("Cross-Origin-Opener-Policy", "same-origin"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+    (
+        "Permissions-Policy",
+        "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    ),
+];
+
 /// Middleware that adds the common security headers. `https` says whether browsers reach this listener
 /// by https (possibly through a proxy); only then is HSTS honest.
 ///
@@ -13,17 +29,9 @@ use actix_web::{http::header, middleware::DefaultHeaders};
 /// The default opener policy cuts the tie to a window that opened us; a page meant for a popup sets its
 /// own `Cross-Origin-Opener-Policy`.
 pub fn security_headers(https: bool) -> DefaultHeaders {
-    let headers = DefaultHeaders::new()
-        .add((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
-        .add((header::REFERRER_POLICY, "no-referrer"))
-        .add((header::X_FRAME_OPTIONS, "DENY"))
-        .add((header::CACHE_CONTROL, "no-store"))
-        .add(("Cross-Origin-Opener-Policy", "same-origin"))
-        .add(("Cross-Origin-Resource-Policy", "same-origin"))
-        .add((
-            "Permissions-Policy",
-            "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
-        ));
+    let headers = ALWAYS
+        .into_iter()
+        .fold(DefaultHeaders::new(), DefaultHeaders::add);
     if https {
         // Two years. Without includeSubDomains: the names below ours may belong to someone else.
         headers.add((header::STRICT_TRANSPORT_SECURITY, "max-age=63072000"))

@@ -1,4 +1,4 @@
-//! What a process asks of its host: time, chance, sealed files, telemetry, outbound calls.
+//! What a process asks of its host: time, chance, sealed files, databases, telemetry, outbound calls.
 //!
 //! The planes decide; the host only supplies. Gathering these few powers in one leaf crate means that a
 //! test can replace time and chance, that a reviewer finds every outbound call and every key file in one
@@ -7,6 +7,7 @@
 //! It must never know a tenant, a policy or a user, and never depend on another crate of this workspace.
 
 pub mod clock;
+pub mod database;
 pub mod egress;
 pub mod entropy;
 pub mod headers;
@@ -21,6 +22,7 @@ pub mod shutdown;
 pub mod telemetry;
 
 pub use clock::{Clock, ManualClock, Stopwatch};
+pub use database::DatabaseError;
 pub use egress::{Egress, EgressError, EgressPolicy, HostPort};
 pub use entropy::Entropy;
 pub use headers::security_headers;

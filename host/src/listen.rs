@@ -19,8 +19,8 @@ pub enum BindError {
     Taken {
         /// The wanted address.
         addr: SocketAddr,
-        /// The command-line option that sets it.
-        option: &'static str,
+        /// What sets it.
+        option: String,
     },
     /// Ports below 1024 need a privilege.
     #[error(
@@ -29,41 +29,62 @@ pub enum BindError {
     Forbidden {
         /// The wanted address.
         addr: SocketAddr,
-        /// The command-line option that sets it.
-        option: &'static str,
+        /// What sets it.
+        option: String,
     },
     /// No network interface has this IP address.
     #[error("this machine has no address {}; choose another with {option}", .addr.ip())]
     NotHere {
         /// The wanted address.
         addr: SocketAddr,
-        /// The command-line option that sets it.
-        option: &'static str,
+        /// What sets it.
+        option: String,
     },
     /// Anything else.
     #[error("cannot listen on {addr} (set by {option}): {source}")]
     Other {
         /// The wanted address.
         addr: SocketAddr,
-        /// The command-line option that sets it.
-        option: &'static str,
+        /// What sets it.
+        option: String,
         /// What the operating system said.
         source: io::Error,
     },
 }
 
-/// Listens on `addr`, which `option` (such as `--console-addr`) set. Port 0 takes any free port; read
+/// Not an address one can listen on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error(
+    "it must be an IP address and a port, such as 127.0.0.1:7000 or [::1]:7000; of names only localhost is understood"
+)]
+pub struct NotAnAddress;
+
+/// Reads where to listen: an IP address and a port. `localhost` is 127.0.0.1; no other name is looked up,
+/// because a name may have many addresses and a listener has one.
+///
+/// # Errors
+/// [`NotAnAddress`].
+pub fn parse_address(text: &str) -> Result<SocketAddr, NotAnAddress> {
+    let on_this_machine = text
+        .strip_prefix("localhost:")
+        .map(|port| format!("127.0.0.1:{port}"));
+    let address = on_this_machine.as_deref().unwrap_or(text);
+    address.parse().map_err(|_| NotAnAddress)
+}
+
+/// Listens on `addr`, which `option` (such as `--console-addr`, or all its names) set. Port 0 takes any free port; read
 /// the choice from the listener's `local_addr`.
 ///
 /// # Errors
 /// [`BindError`], one clear line.
-pub fn bind(addr: SocketAddr, option: &'static str) -> Result<TcpListener, BindError> {
+pub fn bind(addr: SocketAddr, option: &str) -> Result<TcpListener, BindError> {
     let listen = || {
         let listener = TcpListener::bind(addr)?;
         // Both tokio and actix take the socket as it is and would block on it.
         listener.set_nonblocking(true)?;
         Ok(listener)
     };
+    let option = option.to_owned();
     listen().map_err(|source: io::Error| match source.kind() {
         io::ErrorKind::AddrInUse => BindError::Taken { addr, option },
         io::ErrorKind::PermissionDenied => BindError::Forbidden { addr, option },
@@ -89,6 +110,20 @@ mod tests {
             error.to_string(),
             format!("the address {addr} is already taken; choose another with --console-addr")
         );
+    }
+
+    #[test]
+    fn addresses_are_numbers_and_localhost() {
+        assert_eq!(
+            parse_address("localhost:7000"),
+            Ok(([127, 0, 0, 1], 7000).into())
+        );
+        assert!(parse_address("[::1]:0").is_ok_and(|address| address.is_ipv6()));
+        for bad in [
+            "localhost", "7000", "example.com:80", "localhost:", "localhost:70000", "",
+        ] {
+            assert_eq!(parse_address(bad), Err(NotAnAddress), "{bad}");
+        }
     }
 
     #[test]

@@ -13,6 +13,8 @@ pub struct AuthenticationPolicy {
     /// Consecutive failures after which each further attempt has to wait (R-ENUM-02).
     pub delay_after_failures: u32,
     /// Consecutive failures after which the password is blocked for the account (R-ENUM-02: at most 100).
+    /// A device on which the person signed in before is counted apart, and blocked after ten at most, so
+    /// that nobody can lock the person out there (R-ENUM-03).
     pub block_after_failures: u32,
     /// How long a blocked password stays blocked, in minutes.
     pub block_minutes: u32,

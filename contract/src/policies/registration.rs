@@ -34,8 +34,14 @@ pub struct RegistrationPolicy {
     pub mode: RegistrationMode,
     /// Ask for a name as well as an e-mail address.
     pub ask_name: bool,
-    /// Prove the e-mail address by mail before the account can be used. The answer to a registration then
-    /// never tells whether the address was known already (R-ENUM-01).
+    /// Prove the e-mail address by mail before the account exists. The answer to a registration then never
+    /// tells whether the address was known already (R-ENUM-01), and nobody can take an address that is not
+    /// theirs.
+    ///
+    /// Both are given up without it: the form says that an address is taken, because it has to say
+    /// something else when it is not, and anyone can register anyone's address. Applications see such
+    /// addresses as `email_verified: false`, and the account ends when the owner of its address accepts an
+    /// invitation that came by mail.
     pub verify_email: bool,
     /// If not empty, only addresses in these domains may register.
     pub email_domains: Vec<String>,
@@ -46,7 +52,7 @@ impl Default for RegistrationPolicy {
         Self {
             mode: RegistrationMode::Open,
             ask_name: false,
-            verify_email: false,
+            verify_email: true,
             email_domains: Vec::new(),
         }
     }
