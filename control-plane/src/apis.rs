@@ -16,8 +16,9 @@ use utoipa::ToSchema;
 use crate::{
     Caller, ControlPlane, Mode, Page, PageRequest, Refusal,
     audit::Event,
-    change::{Change, Done, Target, check_version},
+    change::Change,
     client_grants::ClientGrantFilter,
+    kept::{Kept, ThingAt},
 };
 
 /// Most APIs one tenant may have: they travel as one section of a release.
@@ -37,6 +38,14 @@ pub struct ApiRecord {
     pub created_at: DateTime<Utc>,
     /// When it was last changed.
     pub updated_at: DateTime<Utc>,
+}
+
+impl ApiRecord {
+    /// Whether it is the admin API itself: nobody changes that but the product (problem code `built_in`).
+    /// No other tenant can have its audience.
+    pub fn built_in(&self) -> bool {
+        self.api.audience.as_str() == ADMIN_AUDIENCE
+    }
 }
 
 /// What a new API is to be.
@@ -63,15 +72,7 @@ pub struct ApiChange {
 }
 
 /// Which API a change is about, and which version of it the caller has seen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ApiAt {
-    /// Whose.
-    pub tenant: TenantId,
-    /// Which.
-    pub id: ApiId,
-    /// The version the caller has seen; `None` overwrites any.
-    pub expected: Option<i64>,
-}
+pub type ApiAt = ThingAt<ApiId>;
 
 impl ControlPlane {
     /// Lists a tenant's APIs; `text` is part of a name or audience, or a whole id.
@@ -86,7 +87,7 @@ impl ControlPlane {
         page: &PageRequest,
     ) -> Result<Page<ApiRecord>, Refusal> {
         let view = self
-            .view(caller, Target::Tenant(tenant), Permission::ApplicationsView)
+            .view(caller, tenant, Permission::ApplicationsView)
             .await?;
         Ok(view.tx().list_apis(tenant, text, page).await?)
     }
@@ -101,10 +102,7 @@ impl ControlPlane {
         tenant: TenantId,
         id: ApiId,
     ) -> Result<ApiRecord, Refusal> {
-        let view = self
-            .view(caller, Target::Tenant(tenant), Permission::ApplicationsView)
-            .await?;
-        view.tx().find_api(tenant, id).await?.ok_or(NOT_FOUND)
+        self.get_one(caller, tenant, id).await
     }
 
     /// Creates an API.
@@ -120,7 +118,7 @@ impl ControlPlane {
         mode: Mode,
     ) -> Result<ApiRecord, Refusal> {
         let change = self
-            .change(caller, Target::Tenant(tenant), Permission::ApisEdit, mode)
+            .change(caller, tenant, Permission::ApisEdit, mode)
             .await?;
         let api = Api {
             id: self.new_id(),
@@ -130,28 +128,25 @@ impl ControlPlane {
         };
         api.check()?;
         check_audience(&change, &api.audience).await?;
-        if change.tx().count_apis(tenant).await? >= MAX_APIS {
-            return Err(Refusal::conflict(
-                "too_many_apis",
-                format!("A tenant may have {MAX_APIS} APIs; delete one first."),
-            ));
-        }
+        change
+            .check_room::<ApiRecord>(MAX_APIS, "too_many_apis")
+            .await?;
         let record = ApiRecord {
             api,
             version: 1,
             created_at: change.at(),
             updated_at: change.at(),
         };
-        change.tx().insert_api(tenant, &record).await?;
-        let event = event("apis.create", "Created", &record).after(&record);
-        change.finish(Done::new(record, event).releases()).await
+        let event = event("apis.create", "Created", &record);
+        change.add(record, event).await
     }
 
     /// Changes an API's name or scopes.
     ///
     /// # Errors
     /// [`Refusal::Forbidden`] without `tenant.apis.edit`; [`Refusal::NotFound`]; [`Refusal::Stale`];
-    /// [`Refusal::Invalid`]; [`Refusal::Conflict`] if a client grant has a scope that would go.
+    /// [`Refusal::Invalid`]; [`Refusal::Conflict`] if a client grant has a scope that would go, and for our
+    /// own admin API.
     pub async fn update_api(
         &self,
         caller: &Caller,
@@ -159,27 +154,16 @@ impl ControlPlane {
         wanted: ApiChange,
         mode: Mode,
     ) -> Result<ApiRecord, Refusal> {
-        let change = self
-            .change(
-                caller,
-                Target::Tenant(at.tenant),
-                Permission::ApisEdit,
-                mode,
-            )
+        let (change, before) = self
+            .change_one::<ApiRecord>(caller, at, Permission::ApisEdit, mode)
             .await?;
-        let before = at.load(&change).await?;
         let mut after = before.clone();
         after.api.name = wanted.name.unwrap_or(after.api.name);
         after.api.scopes = wanted.scopes.unwrap_or(after.api.scopes);
         after.api.check()?;
         check_scopes_unused(&change, &after.api).await?;
-        after.version += 1;
-        after.updated_at = change.at();
-        change.tx().update_api(at.tenant, &after).await?;
-        let event = event("apis.update", "Changed", &after)
-            .before(&before)
-            .after(&after);
-        change.finish(Done::new(after, event).releases()).await
+        let event = event("apis.update", "Changed", &after);
+        change.replace(&before, after, event).await
     }
 
     /// Deletes an API that no application may call.
@@ -188,25 +172,10 @@ impl ControlPlane {
     /// [`Refusal::Forbidden`] without `tenant.apis.edit`; [`Refusal::NotFound`]; [`Refusal::Stale`];
     /// [`Refusal::Conflict`] while client grants exist, and for our own admin API.
     pub async fn delete_api(&self, caller: &Caller, at: ApiAt, mode: Mode) -> Result<(), Refusal> {
-        let change = self
-            .change(
-                caller,
-                Target::Tenant(at.tenant),
-                Permission::ApisEdit,
-                mode,
-            )
+        let (change, before) = self
+            .change_one::<ApiRecord>(caller, at, Permission::ApisEdit, mode)
             .await?;
-        let before = at.load(&change).await?;
-        if before.api.audience.as_str() == ADMIN_AUDIENCE {
-            return Err(Refusal::conflict(
-                "built_in",
-                "This is the admin API itself; without it nobody could administer anything.",
-            ));
-        }
-        let grants = ClientGrantFilter {
-            api: Some(at.id),
-            application: None,
-        };
+        let grants = ClientGrantFilter::for_api(at.id);
         let callers = change.tx().count_client_grants(at.tenant, grants).await?;
         if callers > 0 {
             return Err(Refusal::conflict(
@@ -216,23 +185,30 @@ impl ControlPlane {
                 ),
             ));
         }
-        change.tx().delete_api(at.tenant, at.id).await?;
-        let event = event("apis.delete", "Deleted", &before).before(&before);
-        change.finish(Done::new((), event).releases()).await
+        let event = event("apis.delete", "Deleted", &before);
+        change.remove(&before, event).await
     }
 }
 
-const NOT_FOUND: Refusal = Refusal::NotFound { what: "API" };
+impl Kept for ApiRecord {
+    type Id = ApiId;
+    const WHAT: &'static str = "API";
 
-impl ApiAt {
-    async fn load(&self, change: &Change<'_>) -> Result<ApiRecord, Refusal> {
-        let record = change
-            .tx()
-            .find_api(self.tenant, self.id)
-            .await?
-            .ok_or(NOT_FOUND)?;
-        check_version(self.expected, record.version)?;
-        Ok(record)
+    fn id(&self) -> ApiId {
+        self.api.id
+    }
+
+    fn version(&self) -> i64 {
+        self.version
+    }
+
+    fn touch(&mut self, now: DateTime<Utc>) {
+        self.version += 1;
+        self.updated_at = now;
+    }
+
+    fn built_in(&self) -> bool {
+        self.built_in()
     }
 }
 

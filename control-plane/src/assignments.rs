@@ -14,7 +14,7 @@ use serde::Serialize;
 use crate::{
     Caller, ControlPlane, Denial, HeldRole, Mode, Refusal, Scope,
     audit::Event,
-    change::{Change, Done, Target},
+    change::{Change, Done},
     operators::{Operator, OperatorKind},
     refusal::Why,
 };
@@ -47,10 +47,16 @@ pub struct Member {
 }
 
 impl Member {
-    /// A person who holds an owner's role, which is what keeps a scope from being locked.
+    /// A person who holds an owner's role.
     pub(crate) fn is_owner(&self) -> bool {
         self.operator.kind == OperatorKind::Person
             && self.roles.iter().any(|held| held.role.is_owner())
+    }
+
+    /// An owner who came, which is what keeps a scope from being locked: whoever is only invited may never
+    /// find the letter.
+    pub(crate) fn is_standing_owner(&self) -> bool {
+        self.is_owner() && !self.operator.is_invited()
     }
 }
 
@@ -64,11 +70,11 @@ impl ControlPlane {
         caller: &Caller,
         scope: Scope,
     ) -> Result<Vec<Member>, Refusal> {
-        let (target, permission) = match scope {
-            Scope::Platform => (Target::Platform, Permission::StaffView),
-            Scope::Tenant(tenant) => (Target::Tenant(tenant), Permission::RolesView),
+        let permission = match scope {
+            Scope::Platform => Permission::StaffView,
+            Scope::Tenant(_) => Permission::RolesView,
         };
-        let view = self.view(caller, target, permission).await?;
+        let view = self.view(caller, scope, permission).await?;
         Ok(view.tx().list_members(scope).await?)
     }
 
@@ -76,7 +82,8 @@ impl ControlPlane {
     ///
     /// # Errors
     /// Needs `tenant.roles.manage`, on the platform `platform.staff.manage`, and everything the role
-    /// brings. [`Refusal::NotFound`]; [`Refusal::Conflict`] for the other party's people or a role they hold.
+    /// brings. [`Refusal::NotFound`]; [`Refusal::Conflict`] for a role they hold (`role_held`) and for the
+    /// data directory's stand-in (`stand_in`).
     pub async fn assign_role(
         &self,
         caller: &Caller,
@@ -85,8 +92,8 @@ impl ControlPlane {
         mode: Mode,
     ) -> Result<Assignment, Refusal> {
         let HeldRole { role, scope } = wanted;
-        check_fit(role, scope)?;
         let change = self.change_roles(caller, scope, mode).await?;
+        check_fit(role, scope)?;
         let change = self.check_may_give(change, role).await?;
         // Only people who hold something here can be named by id: ids of others tell nothing.
         let members = change.tx().list_members(scope).await?;
@@ -95,6 +102,15 @@ impl ControlPlane {
             .map(|member| member.operator)
             .find(|member| member.id == operator)
             .ok_or(Refusal::NotFound { what: "operator" })?;
+        if operator.kind != OperatorKind::Person {
+            return Err(Refusal::conflict(
+                "stand_in",
+                format!(
+                    "{} stands for whoever can read it and holds exactly one role. Give roles to people.",
+                    operator.name
+                ),
+            ));
+        }
         let given = self.give(&change, &operator, wanted).await?;
         let event = Event::new(
             "roles.assign",
@@ -109,7 +125,7 @@ impl ControlPlane {
     ///
     /// # Errors
     /// Needs `tenant.roles.manage`, on the platform `platform.staff.manage`. [`Refusal::NotFound`];
-    /// [`Refusal::Conflict`] for the last owner.
+    /// [`Refusal::Conflict`] for the last owner who came. Whoever holds nothing any more is signed out.
     pub async fn remove_role(
         &self,
         caller: &Caller,
@@ -128,18 +144,25 @@ impl ControlPlane {
             .ok_or(Refusal::NotFound {
                 what: "role assignment",
             })?;
-        let owners = members.iter().filter(|member| member.is_owner()).count();
-        if held.role.is_owner() && holder.is_owner() && owners == 1 {
+        if held.role.is_owner() && is_last_owner(holder, &members) {
             return Err(Refusal::conflict(
                 "last_owner",
                 format!(
-                    "{} is the last {}; give the role to someone else first.",
+                    "{} is the last {} here; someone else has to accept that role first.",
                     holder.operator.name,
                     held.role.title()
                 ),
             ));
         }
         change.tx().delete_assignment(assignment).await?;
+        let left = change.tx().list_assignments_of(holder.operator.id).await?;
+        if left.is_empty() {
+            // Nothing is left to be signed in for.
+            change
+                .tx()
+                .delete_console_sessions_of(holder.operator.id)
+                .await?;
+        }
         let event = Event::new(
             "roles.remove",
             format!(
@@ -159,11 +182,11 @@ impl ControlPlane {
         scope: Scope,
         mode: Mode,
     ) -> Result<Change<'a>, Refusal> {
-        let (target, permission) = match scope {
-            Scope::Platform => (Target::Platform, Permission::StaffManage),
-            Scope::Tenant(tenant) => (Target::Tenant(tenant), Permission::RolesManage),
+        let permission = match scope {
+            Scope::Platform => Permission::StaffManage,
+            Scope::Tenant(_) => Permission::RolesManage,
         };
-        self.change(caller, target, permission, mode).await
+        self.change(caller, scope, permission, mode).await
     }
 
     /// Lets the change go on only if the caller holds everything that `role` brings (R-ADM-02).
@@ -195,18 +218,6 @@ impl ControlPlane {
         wanted: HeldRole,
     ) -> Result<Assignment, Refusal> {
         let HeldRole { role, scope } = wanted;
-        if operator.party != role.party() {
-            return Err(Refusal::conflict(
-                "other_party",
-                format!(
-                    "{} belongs to the {}; the role {} is for people of the {}.",
-                    operator.name,
-                    operator.party,
-                    role.title(),
-                    role.party()
-                ),
-            ));
-        }
         let held = change.tx().list_assignments_of(operator.id).await?;
         if held
             .iter()
@@ -237,6 +248,20 @@ impl ControlPlane {
             created_by: change.caller().name().to_owned(),
         }
     }
+}
+
+/// Whether the scope would be locked without this owner: nobody else came, or nobody else was even invited.
+fn is_last_owner(holder: &Member, members: &[Member]) -> bool {
+    let others = || {
+        members
+            .iter()
+            .filter(|member| member.operator.id != holder.operator.id)
+    };
+    holder.is_owner()
+        && match holder.is_standing_owner() {
+            true => !others().any(Member::is_standing_owner),
+            false => !others().any(Member::is_owner),
+        }
 }
 
 /// Refuses a role where it cannot count.

@@ -17,7 +17,7 @@ use contract::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::{Caller, ControlPlane, Denial, Page, PageRequest, Refusal, change::Target, store::Tx};
+use crate::{Caller, ControlPlane, Denial, Page, PageRequest, Refusal, store::Tx, tenants::Tenant};
 
 /// Longest state kept in an event, in bytes of canonical JSON; a longer one is kept as its hash.
 const MAX_STATE_BYTES: usize = 16 * 1024;
@@ -85,7 +85,7 @@ pub struct AuditObject {
 pub enum Outcome {
     /// It was done.
     Done,
-    /// It was tried and refused.
+    /// It was tried and refused, or did not come to pass.
     Refused,
 }
 
@@ -138,7 +138,7 @@ pub struct AuditFilter {
 }
 
 /// What a check of a whole chain found.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ChainReport {
     /// Events that hold.
     pub events: u64,
@@ -175,18 +175,32 @@ impl Event {
     /// A refused attempt.
     pub(crate) fn refused(denial: &Denial) -> Self {
         let phrase = denial.permission.phrase();
-        let attempt = Self {
-            outcome: Outcome::Refused,
-            ..Self::new(
-                &denial.permission.key(),
-                format!("Tried to {phrase}, and was refused."),
-            )
-        };
-        attempt.after(&json!({
+        Self::new(
+            &denial.permission.key(),
+            format!("Tried to {phrase}, and was refused."),
+        )
+        .unsuccessful()
+        .after(&json!({
             "code": denial.code(),
             "duty": denial.duty(),
             "needed": denial.needed(),
         }))
+    }
+
+    /// An attempt on a tenant by somebody who has no role in it and was told that it does not exist.
+    pub(crate) fn stranger(tenant: &Tenant) -> Self {
+        Self::new(
+            "tenants.enter",
+            "Tried to reach a tenant without any role in it, and was told that it does not exist.",
+        )
+        .object("tenant", tenant.id, &tenant.name)
+        .unsuccessful()
+    }
+
+    /// It was tried, and did not come to pass.
+    pub(crate) fn unsuccessful(mut self) -> Self {
+        self.outcome = Outcome::Refused;
+        self
     }
 
     /// To what.
@@ -272,6 +286,22 @@ impl ControlPlane {
         Ok(tx.insert_audit(&AuditRecord { event, hash }).await?)
     }
 
+    /// Records what no change stands for, such as a refused attempt, in a transaction of its own.
+    ///
+    /// What cannot be recorded is refused or over all the same; the failure is logged.
+    pub(crate) async fn record_alone(&self, caller: &Caller, tenant: TenantId, event: Event) {
+        let recorded: Result<(), Refusal> = async {
+            let tx = self.store().begin().await?;
+            tx.lock_tenant(tenant).await?;
+            self.record(&tx, caller, tenant, &event).await?;
+            Ok(tx.commit().await?)
+        }
+        .await;
+        if let Err(error) = recorded {
+            tracing::error!(%tenant, ?error, "an audit event could not be recorded");
+        }
+    }
+
     /// Lists a tenant's events, newest first. The platform's own log is that of its tenant.
     ///
     /// # Errors
@@ -343,9 +373,7 @@ impl ControlPlane {
         } else {
             Permission::AuditView
         };
-        let view = self
-            .view(caller, Target::Tenant(tenant), permission)
-            .await?;
+        let view = self.view(caller, tenant, permission).await?;
         Ok(view.into_tx())
     }
 }

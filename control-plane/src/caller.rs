@@ -10,7 +10,12 @@ use contract::{
 };
 use uuid::Uuid;
 
-use crate::{ControlPlane, Refusal, operators::OperatorKind};
+use crate::{
+    ControlPlane, Refusal,
+    assignments::Assignment,
+    idempotency::Claim,
+    operators::{Operator, OperatorKind},
+};
 
 /// Where a role counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -65,9 +70,39 @@ pub struct Caller {
     roles: Vec<HeldRole>,
     request_id: String,
     via: Via,
+    claim: Option<Claim>,
 }
 
 impl Caller {
+    /// An operator at a door, without any role yet.
+    pub(crate) fn of(operator: Operator, via: Via, request_id: String) -> Self {
+        Self {
+            operator: operator.id,
+            subject: operator.subject,
+            name: operator.name,
+            party: operator.party,
+            roles: Vec::new(),
+            claim: None,
+            request_id,
+            // Whoever came by the data directory stays recognisable behind every door.
+            via: match operator.kind {
+                OperatorKind::DataDir => Via::DataDir,
+                OperatorKind::Person => via,
+            },
+        }
+    }
+
+    fn with_roles(mut self, held: &[Assignment]) -> Self {
+        self.roles = held
+            .iter()
+            .map(|held| HeldRole {
+                role: held.role,
+                scope: held.scope,
+            })
+            .collect();
+        self
+    }
+
     /// Who it is; the nil id for the product itself.
     pub fn operator(&self) -> OperatorId {
         self.operator
@@ -103,6 +138,19 @@ impl Caller {
         self.via
     }
 
+    /// The same caller, whose changes are made under an `Idempotency-Key`.
+    pub(crate) fn under(self, claim: Claim) -> Self {
+        Self {
+            claim: Some(claim),
+            ..self
+        }
+    }
+
+    /// The key under which this caller's changes are made, if there is one.
+    pub(crate) fn claim(&self) -> Option<&Claim> {
+        self.claim.as_ref()
+    }
+
     /// Whether it is the product itself.
     pub fn is_system(&self) -> bool {
         self.via == Via::System
@@ -118,6 +166,11 @@ impl Caller {
             .map(|held| held.role)
     }
 
+    /// Whether any role of theirs counts in `tenant`. To anyone else it does not exist.
+    pub(crate) fn knows(&self, tenant: TenantId) -> bool {
+        self.is_system() || self.roles_in(tenant).next().is_some()
+    }
+
     /// Whether they hold any role on the platform.
     pub fn is_staff(&self) -> bool {
         self.roles.iter().any(|held| held.scope == Scope::Platform)
@@ -125,7 +178,8 @@ impl Caller {
 }
 
 impl ControlPlane {
-    /// The caller behind an account of the platform tenant.
+    /// The caller behind an account of the platform tenant, whom the door has proven by the region's word.
+    /// The first time somebody comes with an account, its invitation counts as accepted.
     ///
     /// # Errors
     /// [`Refusal::NotFound`] if the account belongs to no operator: signing in alone gives no power.
@@ -141,25 +195,14 @@ impl ControlPlane {
             .await?
             .ok_or(Refusal::NotFound { what: "operator" })?;
         let roles = tx.list_assignments_of(operator.id).await?;
-        Ok(Caller {
-            operator: operator.id,
-            subject,
-            name: operator.name,
-            party: operator.party,
-            roles: roles
-                .into_iter()
-                .map(|assignment| HeldRole {
-                    role: assignment.role,
-                    scope: assignment.scope,
-                })
-                .collect(),
-            request_id: request_id.into(),
-            // Whoever came by the data directory stays recognisable behind every door.
-            via: match operator.kind {
-                OperatorKind::DataDir => Via::DataDir,
-                OperatorKind::Person => via,
-            },
-        })
+        drop(tx);
+        if operator.is_invited() {
+            let tx = self.store().begin().await?;
+            tx.accept_operator(operator.id, self.clock().now()).await?;
+            tx.commit().await?;
+        }
+        let caller = Caller::of(operator, via, request_id.into());
+        Ok(caller.with_roles(&roles))
     }
 
     /// The product itself: what it does at start and for the demo is audited like anyone's work.
@@ -170,6 +213,7 @@ impl ControlPlane {
             name: "Bailiwick".to_owned(),
             party: Party::Vendor,
             roles: Vec::new(),
+            claim: None,
             request_id: String::new(),
             via: Via::System,
         }

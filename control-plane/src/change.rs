@@ -12,7 +12,7 @@ use chrono::{DateTime, Utc};
 use contract::{ids::TenantId, permission::Permission, tenant::PLATFORM_SLUG};
 
 use crate::{
-    Caller, ControlPlane, Denial, Refusal, audit::Event, releases::Compiled, store::Tx,
+    Caller, ControlPlane, Denial, Refusal, Scope, audit::Event, releases::Compiled, store::Tx,
     tenants::Tenant,
 };
 
@@ -42,6 +42,21 @@ pub(crate) enum Target {
     Platform,
     /// One tenant.
     Tenant(TenantId),
+}
+
+impl From<TenantId> for Target {
+    fn from(tenant: TenantId) -> Self {
+        Self::Tenant(tenant)
+    }
+}
+
+impl From<Scope> for Target {
+    fn from(scope: Scope) -> Self {
+        match scope {
+            Scope::Platform => Self::Platform,
+            Scope::Tenant(tenant) => Self::Tenant(tenant),
+        }
+    }
 }
 
 /// What a change came to.
@@ -74,6 +89,11 @@ impl<T> Done<T> {
     /// A platform change that concerned `tenant`: release it, and tell its own audit log as well.
     pub(crate) fn concerns(mut self, tenant: TenantId) -> Self {
         self.releases.push(tenant);
+        self.also_told(tenant)
+    }
+
+    /// A platform change that `tenant` should know of: tell its own audit log as well.
+    pub(crate) fn also_told(mut self, tenant: TenantId) -> Self {
         self.also_audited_by = Some(tenant);
         self
     }
@@ -95,12 +115,12 @@ impl ControlPlane {
     pub(crate) async fn change<'a>(
         &'a self,
         caller: &'a Caller,
-        target: Target,
+        target: impl Into<Target>,
         permission: Permission,
         mode: Mode,
     ) -> Result<Change<'a>, Refusal> {
         let tx = self.store().begin().await?;
-        let id = self.target_tenant(&tx, target).await?;
+        let id = self.target_tenant(&tx, target.into()).await?;
         let tenant = tx.lock_tenant(id).await?.ok_or(NO_TENANT)?;
         let change = Change {
             control_plane: self,
@@ -112,6 +132,20 @@ impl ControlPlane {
             tx,
         };
         change.require(permission).await
+    }
+
+    /// Begins a change of the platform that is about one tenant. A stranger to the tenant learns nothing,
+    /// also not that the permission is missing.
+    pub(crate) async fn change_about<'a>(
+        &'a self,
+        caller: &'a Caller,
+        tenant: TenantId,
+        permission: Permission,
+        mode: Mode,
+    ) -> Result<Change<'a>, Refusal> {
+        self.enter(caller, tenant).await?;
+        self.change(caller, Target::Platform, permission, mode)
+            .await
     }
 
     /// Begins the one change that nobody could authorize: making the platform's own tenant.
@@ -137,20 +171,40 @@ impl ControlPlane {
     pub(crate) async fn view(
         &self,
         caller: &Caller,
-        target: Target,
+        target: impl Into<Target>,
         permission: Permission,
     ) -> Result<View, Refusal> {
         let tx = self.store().begin_read().await?;
-        let id = self.target_tenant(&tx, target).await?;
+        let id = self.target_tenant(&tx, target.into()).await?;
         let tenant = tx.find_tenant(id).await?.ok_or(NO_TENANT)?;
         match self.authorize(&tx, caller, permission, &tenant).await {
             Ok(()) => Ok(View { tenant, tx }),
             Err(Refusal::Forbidden(denial)) => {
                 drop(tx);
-                Err(self.audit_refusal(caller, tenant.id, *denial).await)
+                let event = Event::refused(&denial);
+                self.record_alone(caller, tenant.id, event).await;
+                Err(Refusal::Forbidden(denial))
+            }
+            Err(Refusal::NotFound { .. }) => {
+                drop(tx);
+                Err(self.turn_away(caller, &tenant).await)
             }
             Err(other) => Err(other),
         }
+    }
+
+    /// Whether the caller may do something here, asked before it is offered: a refusal is recorded as if it
+    /// had been tried. For pages that lead up to a change.
+    ///
+    /// # Errors
+    /// [`Refusal::Forbidden`]; [`Refusal::NotFound`] for a tenant the caller has no role in.
+    pub async fn require(
+        &self,
+        caller: &Caller,
+        scope: Scope,
+        permission: Permission,
+    ) -> Result<(), Refusal> {
+        self.view(caller, scope, permission).await.map(drop)
     }
 
     async fn target_tenant(&self, tx: &Tx, target: Target) -> Result<TenantId, Refusal> {
@@ -172,26 +226,14 @@ impl ControlPlane {
             })
     }
 
-    /// Records a refused attempt in a transaction of its own, and gives the refusal back.
-    ///
-    /// An attempt that cannot be recorded is refused all the same; the failure is logged.
-    async fn audit_refusal(&self, caller: &Caller, tenant: TenantId, denial: Denial) -> Refusal {
-        let recorded: Result<(), Refusal> = async {
-            let tx = self.store().begin().await?;
-            tx.lock_tenant(tenant).await?;
-            let event = Event::refused(&denial);
-            self.record(&tx, caller, tenant, &event).await?;
-            Ok(tx.commit().await?)
-        }
-        .await;
-        if let Err(error) = recorded {
-            tracing::error!(%tenant, error = ?error, "a refused attempt could not be recorded");
-        }
-        denial.into()
+    /// The vendor's own tenant, whose audit log is also the platform's.
+    pub(crate) async fn platform_id(&self) -> Result<TenantId, Refusal> {
+        let tx = self.store().begin_read().await?;
+        Ok(self.platform_tenant(&tx).await?.id)
     }
 }
 
-const NO_TENANT: Refusal = Refusal::NotFound { what: "tenant" };
+pub(crate) const NO_TENANT: Refusal = Refusal::NotFound { what: "tenant" };
 
 impl<'a> Change<'a> {
     /// The tenant as it was when the change began.
@@ -228,18 +270,34 @@ impl<'a> Change<'a> {
         match verdict {
             Ok(()) => Ok(self),
             Err(Refusal::Forbidden(denial)) => Err(self.refuse(*denial).await),
+            Err(Refusal::NotFound { .. }) => {
+                let (control_plane, caller, tenant) =
+                    (self.control_plane, self.caller, self.tenant);
+                self.tx.roll_back().await?;
+                Err(control_plane.turn_away(caller, &tenant).await)
+            }
             Err(other) => Err(other),
         }
     }
 
     /// Gives up because of a rule about who may do this; undoes everything and records the attempt.
     pub(crate) async fn refuse(self, denial: Denial) -> Refusal {
+        let event = Event::refused(&denial);
+        self.refuse_as(event, denial.into()).await
+    }
+
+    /// Gives up for another reason that the log should tell; undoes everything and records `event` as an
+    /// attempt that came to nothing.
+    pub(crate) async fn refuse_as(self, event: Event, refusal: Refusal) -> Refusal {
         let (control_plane, caller, tenant) = (self.control_plane, self.caller, self.tenant.id);
         // The writer's lock must be free before the record is written.
         if let Err(error) = self.tx.roll_back().await {
             return error.into();
         }
-        control_plane.audit_refusal(caller, tenant, denial).await
+        control_plane
+            .record_alone(caller, tenant, event.unsuccessful())
+            .await;
+        refusal
     }
 
     /// The power this change was begun with.
@@ -274,6 +332,7 @@ impl<'a> Change<'a> {
         match self.mode {
             Mode::DryRun => self.tx.roll_back().await?,
             Mode::Commit => {
+                self.mark_acted().await?;
                 self.tx.commit().await?;
                 for release in compiled {
                     control_plane.hub().announce(release);
@@ -281,6 +340,25 @@ impl<'a> Change<'a> {
             }
         }
         Ok(done.value)
+    }
+
+    /// Under an `Idempotency-Key`: writes with the change that it was made. A key that somebody took over
+    /// in the meantime makes nothing of it happen here.
+    async fn mark_acted(&self) -> Result<(), Refusal> {
+        let Some(claim) = self.caller.claim() else {
+            return Ok(());
+        };
+        let is_ours = self
+            .tx
+            .mark_idempotency_acted(claim, self.tenant.id, self.permission)
+            .await?;
+        if is_ours {
+            return Ok(());
+        }
+        Err(Refusal::conflict(
+            "idempotency_in_progress",
+            "It took too long, and another request with the same Idempotency-Key took its place.",
+        ))
     }
 }
 

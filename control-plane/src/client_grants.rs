@@ -17,8 +17,11 @@ use utoipa::ToSchema;
 
 use crate::{
     Caller, ControlPlane, Mode, Page, PageRequest, Refusal,
+    apis::ApiRecord,
+    applications::ApplicationRecord,
     audit::Event,
-    change::{Change, Done, Target, check_version},
+    change::Change,
+    kept::{Kept, ThingAt},
 };
 
 /// Most grants one application may have: together with it they travel in one section.
@@ -46,6 +49,16 @@ pub struct ClientGrantFilter {
     pub api: Option<ApiId>,
 }
 
+impl ClientGrantFilter {
+    /// Those for one API.
+    pub(crate) fn for_api(api: ApiId) -> Self {
+        Self {
+            api: Some(api),
+            application: None,
+        }
+    }
+}
+
 /// What a new grant is to allow.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -67,15 +80,7 @@ pub struct ClientGrantChange {
 }
 
 /// Which grant a change is about, and which version of it the caller has seen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ClientGrantAt {
-    /// Whose.
-    pub tenant: TenantId,
-    /// Which.
-    pub id: ClientGrantId,
-    /// The version the caller has seen; `None` overwrites any.
-    pub expected: Option<i64>,
-}
+pub type ClientGrantAt = ThingAt<ClientGrantId>;
 
 impl ControlPlane {
     /// Lists a tenant's client grants.
@@ -90,7 +95,7 @@ impl ControlPlane {
         page: &PageRequest,
     ) -> Result<Page<ClientGrantRecord>, Refusal> {
         let view = self
-            .view(caller, Target::Tenant(tenant), Permission::ApplicationsView)
+            .view(caller, tenant, Permission::ApplicationsView)
             .await?;
         Ok(view.tx().list_client_grants(tenant, filter, page).await?)
     }
@@ -105,13 +110,7 @@ impl ControlPlane {
         tenant: TenantId,
         id: ClientGrantId,
     ) -> Result<ClientGrantRecord, Refusal> {
-        let view = self
-            .view(caller, Target::Tenant(tenant), Permission::ApplicationsView)
-            .await?;
-        view.tx()
-            .find_client_grant(tenant, id)
-            .await?
-            .ok_or(NOT_FOUND)
+        self.get_one(caller, tenant, id).await
     }
 
     /// Allows an application to call an API.
@@ -127,12 +126,7 @@ impl ControlPlane {
         mode: Mode,
     ) -> Result<ClientGrantRecord, Refusal> {
         let change = self
-            .change(
-                caller,
-                Target::Tenant(tenant),
-                Permission::ClientGrantsEdit,
-                mode,
-            )
+            .change(caller, tenant, Permission::ClientGrantsEdit, mode)
             .await?;
         check_free(&change, &new).await?;
         let grant = ClientGrant {
@@ -148,9 +142,8 @@ impl ControlPlane {
             created_at: change.at(),
             updated_at: change.at(),
         };
-        change.tx().insert_client_grant(tenant, &record).await?;
-        let event = event("client_grants.create", "Allowed", &record, &names).after(&record);
-        change.finish(Done::new(record, event).releases()).await
+        let event = event("client_grants.create", "Allowed", &record, &names);
+        change.add(record, event).await
     }
 
     /// Changes the scopes of a grant.
@@ -165,27 +158,16 @@ impl ControlPlane {
         wanted: ClientGrantChange,
         mode: Mode,
     ) -> Result<ClientGrantRecord, Refusal> {
-        let change = self
-            .change(
-                caller,
-                Target::Tenant(at.tenant),
-                Permission::ClientGrantsEdit,
-                mode,
-            )
+        let (change, before) = self
+            .change_one::<ClientGrantRecord>(caller, at, Permission::ClientGrantsEdit, mode)
             .await?;
-        let before = at.load(&change).await?;
         let mut after = before.clone();
         after.grant.scopes = wanted.scopes;
-        after.version += 1;
-        after.updated_at = change.at();
         let names = check(&change, &after.grant).await?;
-        change.tx().update_client_grant(at.tenant, &after).await?;
         let event = event(
             "client_grants.update", "Changed what allows", &after, &names,
-        )
-        .before(&before)
-        .after(&after);
-        change.finish(Done::new(after, event).releases()).await
+        );
+        change.replace(&before, after, event).await
     }
 
     /// Takes back the permission to call an API.
@@ -198,36 +180,35 @@ impl ControlPlane {
         at: ClientGrantAt,
         mode: Mode,
     ) -> Result<(), Refusal> {
-        let change = self
-            .change(
-                caller,
-                Target::Tenant(at.tenant),
-                Permission::ClientGrantsEdit,
-                mode,
-            )
+        let (change, before) = self
+            .change_one::<ClientGrantRecord>(caller, at, Permission::ClientGrantsEdit, mode)
             .await?;
-        let before = at.load(&change).await?;
         let names = check(&change, &before.grant).await?;
-        change.tx().delete_client_grant(at.tenant, at.id).await?;
-        let event =
-            event("client_grants.delete", "No longer allowed", &before, &names).before(&before);
-        change.finish(Done::new((), event).releases()).await
+        let event = event("client_grants.delete", "No longer allowed", &before, &names);
+        change.remove(&before, event).await
     }
 }
 
-const NOT_FOUND: Refusal = Refusal::NotFound {
-    what: "client grant",
-};
+impl Kept for ClientGrantRecord {
+    type Id = ClientGrantId;
+    const WHAT: &'static str = "client grant";
 
-impl ClientGrantAt {
-    async fn load(&self, change: &Change<'_>) -> Result<ClientGrantRecord, Refusal> {
-        let record = change
-            .tx()
-            .find_client_grant(self.tenant, self.id)
-            .await?
-            .ok_or(NOT_FOUND)?;
-        check_version(self.expected, record.version)?;
-        Ok(record)
+    fn id(&self) -> ClientGrantId {
+        self.grant.id
+    }
+
+    fn version(&self) -> i64 {
+        self.version
+    }
+
+    fn touch(&mut self, now: DateTime<Utc>) {
+        self.version += 1;
+        self.updated_at = now;
+    }
+
+    /// What the console itself may call is refused by [`check`], which knows the application.
+    fn built_in(&self) -> bool {
+        false
     }
 }
 
@@ -260,22 +241,20 @@ struct Names {
     api: String,
 }
 
-/// Checks that both sides exist in the tenant and that the API has the scopes.
+/// Checks that both sides exist in the tenant, that the API has the scopes, and that it is not about what
+/// the console itself may call.
 async fn check(change: &Change<'_>, grant: &ClientGrant) -> Result<Names, Refusal> {
     let tenant = change.tenant().id;
     let missing = |member| Refusal::invalid(member, "does not exist in this tenant");
-    let application = change
-        .tx()
-        .find_application(tenant, grant.application)
-        .await?;
-    let application = application
-        .ok_or_else(|| missing("application"))?
-        .application;
-    let api = change.tx().find_api(tenant, grant.api).await?;
+    let application: Option<ApplicationRecord> =
+        change.tx().find(tenant, grant.application).await?;
+    let application = application.ok_or_else(|| missing("application"))?;
+    change.refuse_built_in(&application)?;
+    let api: Option<ApiRecord> = change.tx().find(tenant, grant.api).await?;
     let api = api.ok_or_else(|| missing("api"))?.api;
     grant.check(&api)?;
     Ok(Names {
-        application: application.name,
+        application: application.application.name,
         api: api.name,
     })
 }

@@ -1,9 +1,15 @@
-//! What the console keeps between two requests: sessions, one flash, half-written forms, sign-ins under way.
+//! What the console keeps between two requests: sessions, and beside them sign-ins under way, what one page
+//! leaves for the next, and how people want it to look.
 //!
 //! The browser holds a random token and we hold its SHA-256, so that a copy of the database signs nobody in
 //! (R-SESS-02). A session says who the person is and nothing about what they may do: that is asked anew on
 //! every request. These methods are not authorized, because they act for the browser that presents the
-//! token; none of them reveals or changes anything of a tenant.
+//! token; none of them reveals or changes anything of a tenant. Who signed in and out is in the platform's log;
+//! what strangers try is not, so that nobody without an account can write a line (R-AUD-01).
+
+mod logins;
+mod looks;
+mod stash;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use contract::{
@@ -11,9 +17,13 @@ use contract::{
     ids::{OperatorId, UserId},
 };
 use host::{SealContext, Secret};
-use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{ControlPlane, Refusal};
+pub(crate) use self::logins::AttemptRow;
+pub use self::{
+    logins::LoginAttempt,
+    looks::{Density, Preferences, Theme},
+};
+use crate::{Caller, ControlPlane, Refusal, Via, audit::Event};
 
 /// Longest life of a session (R-SESS-04 caps a day; administering deserves less).
 const ABSOLUTE_LIFE: TimeDelta = TimeDelta::hours(8);
@@ -21,12 +31,6 @@ const ABSOLUTE_LIFE: TimeDelta = TimeDelta::hours(8);
 const IDLE_LIFE: TimeDelta = TimeDelta::minutes(30);
 /// How often "last seen" is written: a page with ten requests writes once.
 const TOUCH_EVERY: TimeDelta = TimeDelta::minutes(1);
-/// How long a flash or a half-written form waits for its page.
-const STASH_LIFE: TimeDelta = TimeDelta::minutes(15);
-/// How long a person may take to sign in.
-const ATTEMPT_LIFE: TimeDelta = TimeDelta::minutes(10);
-/// Largest stashed form, in bytes of JSON; larger input is not kept, and the person types it again.
-const MAX_STASH_BYTES: usize = 64 * 1024;
 
 /// A signed-in browser.
 #[derive(Debug, Clone)]
@@ -45,79 +49,6 @@ pub struct ConsoleSession {
     pub expires_at: DateTime<Utc>,
 }
 
-/// A sign-in under way: what the authorization request carries and what the browser must bring back.
-#[derive(Debug, Clone)]
-pub struct LoginAttempt {
-    /// The `state` of the authorization request.
-    pub state: Secret,
-    /// For a cookie: proves that the browser that returns is the one that left (login CSRF).
-    pub browser: Secret,
-    /// The `nonce` of the ID token.
-    pub nonce: Secret,
-    /// The PKCE code verifier (RFC 7636 section 4.1).
-    pub pkce_verifier: Secret,
-    /// Where the person wanted to go: a path of the console.
-    pub return_to: String,
-}
-
-/// How a person wants the console to look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Preferences {
-    /// Colours.
-    pub theme: Theme,
-    /// Space.
-    pub density: Density,
-}
-
-macro_rules! choices {
-    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal,)* }) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-        pub enum $name { $($(#[$variant_doc])* $variant,)* }
-
-        impl $name {
-            /// The stored form.
-            pub fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $text,)* }
-            }
-        }
-
-        impl std::str::FromStr for $name {
-            type Err = contract::Invalid;
-            fn from_str(text: &str) -> Result<Self, contract::Invalid> {
-                match text {
-                    $($text => Ok(Self::$variant),)*
-                    _ => Err(contract::Invalid::new(stringify!($name), concat!("must be one of", $(" ", $text),*))),
-                }
-            }
-        }
-    };
-}
-
-choices! {
-    /// Colours of the console.
-    Theme {
-        /// What the system prefers.
-        #[default]
-        System = "system",
-        /// Dark on light.
-        Light = "light",
-        /// Light on dark.
-        Dark = "dark",
-    }
-}
-
-choices! {
-    /// Space between rows.
-    Density {
-        /// Room to breathe.
-        #[default]
-        Comfortable = "comfortable",
-        /// More rows on a screen.
-        Compact = "compact",
-    }
-}
-
 /// A stored session; `id_token` is still sealed.
 pub(crate) struct SessionRow {
     pub(crate) token_sha256: String,
@@ -126,16 +57,6 @@ pub(crate) struct SessionRow {
     pub(crate) id_token: Option<Vec<u8>>,
     pub(crate) created_at: DateTime<Utc>,
     pub(crate) last_seen_at: DateTime<Utc>,
-    pub(crate) expires_at: DateTime<Utc>,
-}
-
-/// A stored sign-in under way.
-pub(crate) struct AttemptRow {
-    pub(crate) state_sha256: String,
-    pub(crate) browser_sha256: String,
-    pub(crate) nonce: String,
-    pub(crate) pkce_verifier: String,
-    pub(crate) return_to: String,
     pub(crate) expires_at: DateTime<Utc>,
 }
 
@@ -157,10 +78,13 @@ impl ControlPlane {
         &self,
         subject: UserId,
         id_token: &Secret,
+        request_id: &str,
     ) -> Result<Secret, Refusal> {
         let token = self.entropy().token();
         let now = self.clock().now();
         let tx = self.store().begin().await?;
+        let log = self.platform_tenant(&tx).await?.id;
+        tx.lock_tenant(log).await?;
         let operator = tx
             .find_operator_by_subject(subject)
             .await?
@@ -183,6 +107,10 @@ impl ControlPlane {
             expires_at: now + ABSOLUTE_LIFE,
         })
         .await?;
+        tx.accept_operator(operator.id, now).await?;
+        let event = Event::new("console.sign_in", "Signed in to the console.");
+        let caller = Caller::of(operator, Via::Console, request_id.to_owned());
+        self.record(&tx, &caller, log, &event).await?;
         tx.commit().await?;
         Ok(Secret::new(token))
     }
@@ -226,12 +154,20 @@ impl ControlPlane {
     ///
     /// # Errors
     /// Only [`Refusal::Internal`]; ending a session that does not exist is done already.
-    pub async fn end_console_session(&self, token: &str) -> Result<Option<Secret>, Refusal> {
+    pub async fn end_console_session(
+        &self,
+        token: &str,
+        request_id: &str,
+    ) -> Result<Option<Secret>, Refusal> {
         let token_sha256 = sha256_hex(token.as_bytes());
         let tx = self.store().begin().await?;
         let row = tx.find_console_session(&token_sha256).await?;
         tx.delete_console_session(&token_sha256).await?;
         tx.commit().await?;
+        // The session is over also if the log cannot be written.
+        if let Some(ended) = row.as_ref().filter(|row| row.is_alive(self.clock().now())) {
+            self.record_sign_out(ended.operator, request_id).await?;
+        }
         let sealed = row.and_then(|row| row.id_token);
         let id_token = sealed
             .and_then(|sealed| {
@@ -243,139 +179,17 @@ impl ControlPlane {
         Ok(id_token.map(Secret::new))
     }
 
-    /// Ends every session of an operator, on every device.
-    ///
-    /// # Errors
-    /// Only [`Refusal::Internal`].
-    pub async fn end_console_sessions_of(&self, operator: OperatorId) -> Result<u64, Refusal> {
-        let tx = self.store().begin().await?;
-        let ended = tx.delete_console_sessions_of(operator).await?;
-        tx.commit().await?;
-        Ok(ended)
-    }
-
-    /// Begins a sign-in that shall end at `return_to`, a path of the console; anything else becomes `/`.
-    ///
-    /// # Errors
-    /// Only [`Refusal::Internal`].
-    pub async fn begin_console_login(&self, return_to: &str) -> Result<LoginAttempt, Refusal> {
-        let [state, browser, nonce, pkce_verifier] =
-            std::array::from_fn(|_| Secret::new(self.entropy().token()));
-        let now = self.clock().now();
-        let attempt = LoginAttempt {
-            state,
-            browser,
-            nonce,
-            pkce_verifier,
-            return_to: own_path(return_to).to_owned(),
+    async fn record_sign_out(&self, operator: OperatorId, request_id: &str) -> Result<(), Refusal> {
+        let found = {
+            let tx = self.store().begin_read().await?;
+            tx.find_operator(operator).await?
         };
-        let tx = self.store().begin().await?;
-        tx.sweep_console(now, now - IDLE_LIFE).await?;
-        tx.insert_login_attempt(&AttemptRow {
-            state_sha256: sha256_hex(attempt.state.expose().as_bytes()),
-            browser_sha256: sha256_hex(attempt.browser.expose().as_bytes()),
-            nonce: attempt.nonce.expose().to_owned(),
-            pkce_verifier: attempt.pkce_verifier.expose().to_owned(),
-            return_to: attempt.return_to.clone(),
-            expires_at: now + ATTEMPT_LIFE,
-        })
-        .await?;
-        tx.commit().await?;
-        Ok(attempt)
-    }
-
-    /// Takes the sign-in that `state` names, if this browser began it; a second time there is none.
-    ///
-    /// # Errors
-    /// Only [`Refusal::Internal`]; unknown, expired, spent and foreign attempts are all `None`.
-    pub async fn take_console_login(
-        &self,
-        state: &str,
-        browser: &str,
-    ) -> Result<Option<LoginAttempt>, Refusal> {
-        let tx = self.store().begin().await?;
-        let row = tx.take_login_attempt(&sha256_hex(state.as_bytes())).await?;
-        tx.commit().await?;
-        let now = self.clock().now();
-        let browser_sha256 = sha256_hex(browser.as_bytes());
-        let ours = |row: &AttemptRow| now < row.expires_at && row.browser_sha256 == browser_sha256;
-        Ok(row.filter(ours).map(|row| LoginAttempt {
-            state: Secret::new(state),
-            browser: Secret::new(browser),
-            nonce: Secret::new(row.nonce),
-            pkce_verifier: Secret::new(row.pkce_verifier),
-            return_to: row.return_to,
-        }))
-    }
-
-    /// Leaves something in a session for its next page: a flash, or the input of a refused form.
-    ///
-    /// A slot holds one thing for 15 minutes; what is larger than 64 KiB is not kept.
-    ///
-    /// # Errors
-    /// Only [`Refusal::Internal`].
-    pub async fn stash<T: Serialize>(
-        &self,
-        token: &str,
-        slot: &str,
-        value: &T,
-    ) -> Result<(), Refusal> {
-        let body = serde_json::to_string(value).map_err(Refusal::internal)?;
-        if body.len() > MAX_STASH_BYTES {
-            return Ok(());
-        }
-        let tx = self.store().begin().await?;
-        let expires_at = self.clock().now() + STASH_LIFE;
-        tx.put_stash(&sha256_hex(token.as_bytes()), slot, &body, expires_at)
-            .await?;
-        Ok(tx.commit().await?)
-    }
-
-    /// Takes what was left in a slot; a second time there is nothing.
-    ///
-    /// # Errors
-    /// Only [`Refusal::Internal`]; what this software cannot read is as good as nothing.
-    pub async fn take_stash<T: DeserializeOwned>(
-        &self,
-        token: &str,
-        slot: &str,
-    ) -> Result<Option<T>, Refusal> {
-        let token_sha256 = sha256_hex(token.as_bytes());
-        let now = self.clock().now();
-        // Most pages find nothing: only what exists is worth the writer's lock.
-        let reader = self.store().begin_read().await?;
-        let waiting = reader.has_stash(&token_sha256, slot).await?;
-        drop(reader);
-        if !waiting {
-            return Ok(None);
-        }
-        let tx = self.store().begin().await?;
-        let body = tx.take_stash(&token_sha256, slot, now).await?;
-        tx.commit().await?;
-        Ok(body.and_then(|body| serde_json::from_str(&body).ok()))
-    }
-
-    /// How an operator wants the console to look.
-    ///
-    /// # Errors
-    /// Only [`Refusal::Internal`].
-    pub async fn preferences(&self, operator: OperatorId) -> Result<Preferences, Refusal> {
-        let tx = self.store().begin_read().await?;
-        Ok(tx.find_preferences(operator).await?.unwrap_or_default())
-    }
-
-    /// Remembers how an operator wants the console to look.
-    ///
-    /// # Errors
-    /// Only [`Refusal::Internal`].
-    pub async fn set_preferences(
-        &self,
-        operator: OperatorId,
-        preferences: Preferences,
-    ) -> Result<(), Refusal> {
-        let tx = self.store().begin().await?;
-        tx.put_preferences(operator, preferences).await?;
-        Ok(tx.commit().await?)
+        let Some(operator) = found else { return Ok(()) };
+        let caller = Caller::of(operator, Via::Console, request_id.to_owned());
+        let event = Event::new("console.sign_out", "Signed out of the console.");
+        let log = self.platform_id().await?;
+        self.record_alone(&caller, log, event).await;
+        Ok(())
     }
 }
 
@@ -385,32 +199,5 @@ fn id_token_context(token_sha256: &str) -> SealContext<'_> {
         table: "console_sessions",
         column: "id_token",
         row: token_sha256,
-    }
-}
-
-/// A path of our own, or `/`: never another host, however it is spelt (`//evil`, `/\evil`, `https:…`).
-fn own_path(path: &str) -> &str {
-    let own = path.starts_with('/')
-        && !path[1..].starts_with(['/', '\\'])
-        && path.len() <= 2000
-        && !path.chars().any(|c| c.is_control() || c == '\\');
-    if own { path } else { "/" }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::own_path;
-
-    #[test]
-    fn only_our_own_paths_are_returned_to() {
-        for good in ["/", "/t/acme/production/home?tab=1"] {
-            assert_eq!(own_path(good), good);
-        }
-        for bad in [
-            "", "t", "//evil.example", "/\\evil.example", "https://evil.example", "/a\r\nb",
-            "/a\\b",
-        ] {
-            assert_eq!(own_path(bad), "/", "{bad:?}");
-        }
     }
 }

@@ -5,7 +5,7 @@
 
 use contract::{frames::PublicKey, ids::TenantId, permission::Permission};
 
-use crate::{Caller, ControlPlane, Refusal, change::Target};
+use crate::{Caller, ControlPlane, Refusal};
 
 impl ControlPlane {
     /// Lists the keys that sign a tenant's tokens.
@@ -17,9 +17,7 @@ impl ControlPlane {
         caller: &Caller,
         tenant: TenantId,
     ) -> Result<Vec<PublicKey>, Refusal> {
-        let view = self
-            .view(caller, Target::Tenant(tenant), Permission::KeysView)
-            .await?;
+        let view = self.view(caller, tenant, Permission::KeysView).await?;
         Ok(view.tx().list_tenant_keys(tenant).await?)
     }
 

@@ -17,6 +17,8 @@ mod change;
 pub mod client_grants;
 pub mod console_sessions;
 pub mod http;
+mod idempotency;
+mod kept;
 pub mod keys;
 pub mod nodes;
 mod open;
@@ -45,6 +47,7 @@ use url::Url;
 pub use self::{
     caller::{Caller, HeldRole, Scope, Via},
     change::{At, Mode},
+    kept::ThingAt,
     open::{ControlPlaneConfig, OpenError},
     page::{Cursor, Page, PageRequest},
     platform::{ConsoleClient, PlatformClients},
@@ -61,6 +64,7 @@ pub struct ControlPlane {
 pub(crate) struct Inner {
     store: store::Store,
     authorizer: authz::Authorizer,
+    strangers: authz::Strangers,
     hub: push::Hub,
     signer: ReleaseSigner,
     /// Seals what the control plane keeps secret in its own database.

@@ -7,16 +7,16 @@ use std::sync::Arc;
 
 use base64::{Engine, engine::general_purpose::STANDARD as B64};
 use contract::{jws::ReleaseSigner, permission::Permission, tenant::Region};
-use host::{Clock, Entropy, Kek, SealContext, SealKey};
+use host::{Clock, DatabaseError, Entropy, Kek, SealContext, SealKey};
 use url::Url;
 
 use crate::{
     ControlPlane, Inner, Mode, Refusal,
     audit::Event,
-    authz::Authorizer,
+    authz::{Authorizer, Strangers},
     change::{Done, Target},
     push::Hub,
-    store::{ConnectError, Store, Tx},
+    store::{Store, Tx},
 };
 
 const SIGNING_KEY: &str = "release_signing_key";
@@ -41,20 +41,20 @@ pub struct ControlPlaneConfig {
 
 /// Why a control plane cannot be opened: one precise line.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct OpenError(String);
-
-impl From<ConnectError> for OpenError {
-    fn from(error: ConnectError) -> Self {
-        Self(error.to_string())
-    }
+pub enum OpenError {
+    /// The database cannot be reached, or its tables cannot be brought up to date.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    /// What the database holds cannot be used, or the configuration makes no sense.
+    #[error("{0}")]
+    Unusable(String),
 }
 
 impl From<Refusal> for OpenError {
     fn from(refusal: Refusal) -> Self {
         match refusal {
-            Refusal::Internal(source) => Self(source.to_string()),
-            other => Self(other.to_string()),
+            Refusal::Internal(source) => Self::Unusable(source.to_string()),
+            other => Self::Unusable(other.to_string()),
         }
     }
 }
@@ -66,7 +66,7 @@ impl ControlPlane {
     /// [`OpenError`], in one line: no region, database unreachable or not migratable, wrong key.
     pub async fn open(config: ControlPlaneConfig) -> Result<Self, OpenError> {
         if config.regions.is_empty() {
-            return Err(OpenError(
+            return Err(OpenError::Unusable(
                 "at least one region must be configured".to_owned(),
             ));
         }
@@ -77,6 +77,7 @@ impl ControlPlane {
             inner: Arc::new(Inner {
                 store,
                 authorizer: Authorizer::default(),
+                strangers: Strangers::default(),
                 hub: Hub::default(),
                 signer,
                 seal,
@@ -155,7 +156,7 @@ impl ControlPlane {
         };
         unseal(self.seal(), name, &stored)
             .map(Some)
-            .map_err(|error| Refusal::internal(error.0))
+            .map_err(Refusal::internal)
     }
 }
 
@@ -170,7 +171,7 @@ async fn signing_key(
         let secret = unseal(seal, SIGNING_KEY, &stored)?;
         let secret: [u8; 32] = secret
             .try_into()
-            .map_err(|_| OpenError(format!("the stored {SIGNING_KEY} is damaged")))?;
+            .map_err(|_| OpenError::Unusable(format!("the stored {SIGNING_KEY} is damaged")))?;
         return Ok(ReleaseSigner::from_secret(&secret));
     }
     let secret = entropy.bytes::<32>();
@@ -183,12 +184,12 @@ async fn signing_key(
 }
 
 fn unseal(seal: &SealKey, name: &str, stored: &str) -> Result<Vec<u8>, OpenError> {
-    let damaged = || OpenError(format!("the stored {name} is damaged"));
+    let damaged = || OpenError::Unusable(format!("the stored {name} is damaged"));
     let sealed = B64.decode(stored).map_err(|_| damaged())?;
     let opened = seal.open(&context(name), &sealed);
-    opened
-        .map(|secret| secret.to_vec())
-        .map_err(|error| OpenError(format!("the stored {name} cannot be opened: {error}")))
+    opened.map(|secret| secret.to_vec()).map_err(|error| {
+        OpenError::Unusable(format!("the stored {name} cannot be opened: {error}"))
+    })
 }
 
 fn context(name: &str) -> SealContext<'_> {

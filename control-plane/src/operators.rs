@@ -4,29 +4,31 @@
 //! account's id is chosen here and sent to the region with the invitation, so that a role can be given
 //! before the person has ever signed in; the password is set in the region and never comes here.
 
-use chrono::{DateTime, TimeDelta, Utc};
+mod invitations;
+mod stand_in;
+
+use chrono::{DateTime, Utc};
 use contract::{
     Invalid,
-    frames::{Command, CommandOutcome, Delivery},
     ids::{OperatorId, UserId},
-    permission::Permission,
     role::{Party, Role},
     text,
 };
 use serde::Serialize;
 
+use self::invitations::Letter;
 use crate::{
     Caller, ControlPlane, Mode, Refusal, Scope,
     assignments::{Assignment, check_fit},
     audit::Event,
     caller::HeldRole,
-    change::{Change, Done, Target},
+    change::{Change, Done},
     store::Tx,
     tenants::Tenant,
 };
 
-/// How long an invitation can be used.
-const INVITATION_LIFE: TimeDelta = TimeDelta::days(7);
+/// The code of the refusal of an address that somebody of the other party has.
+const ADDRESS_UNUSABLE: &str = "address_unusable";
 
 /// A person, or the stand-in for whoever may read the data directory.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -45,6 +47,16 @@ pub struct Operator {
     pub kind: OperatorKind,
     /// When they were first given a role.
     pub created_at: DateTime<Utc>,
+    /// When they first came with their account, which proves that they took the invitation up. The region
+    /// alone knows when the password was chosen; what counts here is that somebody holds the account.
+    pub accepted_at: Option<DateTime<Utc>>,
+}
+
+impl Operator {
+    /// Whether it is a person who was invited and has not been seen since.
+    pub fn is_invited(&self) -> bool {
+        self.kind == OperatorKind::Person && self.accepted_at.is_none()
+    }
 }
 
 /// Whether a person is behind it.
@@ -100,9 +112,10 @@ impl Invitee {
 /// What became of an invitation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Invitation {
-    /// It is on its way.
+    /// It is on its way, unless the person can sign in already: which of the two is not told to somebody
+    /// who did not know them.
     Sent,
-    /// The person has an account already.
+    /// The person is a member here already.
     NotNeeded,
     /// Only tried (`dry_run`).
     Tried,
@@ -125,18 +138,33 @@ pub struct Invited {
 }
 
 /// Written, not yet sent.
-pub(crate) struct Pending {
-    operator: Operator,
+pub(crate) struct Enlisted {
+    /// The operator, as whoever invites them may see them.
+    shown: Operator,
     assignment: Assignment,
-    is_new: bool,
+    owed: Owed,
+}
+
+/// What an invited person is owed once the role is written.
+enum Owed {
+    /// Nothing: they are a member here already.
+    Nothing,
+    /// Nothing, but whoever invites is not to know that they have an account.
+    Discretion,
+    /// The invitation.
+    Invitation(Letter),
 }
 
 impl ControlPlane {
     /// Invites a person and gives them a role in one go. Someone who is an operator already gets the role.
     ///
+    /// Whether the address is known elsewhere is not told: until the person is a member here, the answer
+    /// says what was typed, whoever it belongs to, and a dry run names nobody.
+    ///
     /// # Errors
     /// Needs `tenant.roles.manage`, on the platform `platform.staff.manage`, and everything the role
-    /// brings. [`Refusal::Unavailable`] while no node could send the invitation.
+    /// brings. [`Refusal::Conflict`] for a role they hold here (`role_held`) and for an address that cannot
+    /// be used here (`address_unusable`); [`Refusal::Unavailable`] while no node could send the invitation.
     pub async fn invite_operator(
         &self,
         caller: &Caller,
@@ -145,46 +173,31 @@ impl ControlPlane {
         mode: Mode,
     ) -> Result<Invited, Refusal> {
         let HeldRole { role, scope } = wanted;
+        let change = self.change_roles(caller, scope, mode).await?;
         invitee.check()?;
         check_fit(role, scope)?;
-        let change = self.change_roles(caller, scope, mode).await?;
         let change = self.check_may_give(change, role).await?;
-        let pending = self.enlist(&change, wanted, &invitee).await?;
+        let enlisted = match self.enlist(&change, wanted, &invitee).await {
+            Ok(enlisted) => enlisted,
+            // The one answer that says something about a stranger's address leaves a trace.
+            Err(refusal) if refusal.is_conflict(ADDRESS_UNUSABLE) => {
+                let event = Event::new(
+                    "operators.invite",
+                    "Tried to invite somebody whose address cannot be used here.",
+                );
+                return Err(change.refuse_as(event, refusal).await);
+            }
+            Err(refusal) => return Err(refusal),
+        };
+        let shown = &enlisted.shown;
         let event = Event::new(
             "operators.invite",
-            format!("Gave {} the role {}.", pending.operator.name, role.title()),
+            format!("Gave {} the role {}.", shown.name, role.title()),
         )
-        .object("operator", pending.operator.id, &pending.operator.name)
-        .after(&pending.assignment);
-        let pending = change.finish(Done::new(pending, event)).await?;
-        Ok(self.deliver(caller, pending, mode).await)
-    }
-
-    /// Sends an operator's invitation again; an earlier link stops working.
-    ///
-    /// # Errors
-    /// As [`ControlPlane::invite_operator`]; [`Refusal::NotFound`] for someone without a role in `scope`.
-    pub async fn resend_invitation(
-        &self,
-        caller: &Caller,
-        scope: Scope,
-        operator: OperatorId,
-    ) -> Result<Invitation, Refusal> {
-        let change = self.change_roles(caller, scope, Mode::Commit).await?;
-        let members = change.tx().list_members(scope).await?;
-        let operator = members
-            .into_iter()
-            .map(|member| member.operator)
-            .find(|member| member.id == operator && member.kind == OperatorKind::Person)
-            .ok_or(Refusal::NotFound { what: "operator" })?;
-        self.check_can_send(change.tx()).await?;
-        let event = Event::new(
-            "operators.resend",
-            format!("Sent {} the invitation again.", operator.name),
-        )
-        .object("operator", operator.id, &operator.name);
-        let operator = change.finish(Done::new(operator, event)).await?;
-        Ok(self.send_invitation(caller, &operator).await)
+        .object("operator", shown.id, &shown.name)
+        .after(&enlisted.assignment);
+        let enlisted = change.finish(Done::new(enlisted, event)).await?;
+        Ok(self.deliver(caller, enlisted, mode).await)
     }
 
     /// Takes in an operator whose account exists already, with roles and without an invitation. For the
@@ -201,17 +214,13 @@ impl ControlPlane {
         invitee.check()?;
         let caller = self.system_caller();
         let change = self
-            .change(
-                &caller,
-                Target::Platform,
-                Permission::StaffManage,
-                Mode::Commit,
-            )
+            .change_roles(&caller, Scope::Platform, Mode::Commit)
             .await?;
         let party = roles
             .first()
             .map_or(Party::Customer, |held| held.role.party());
-        let operator = self.new_operator(subject, &invitee, party, change.at());
+        let mut operator = self.new_operator(subject, &invitee, party, change.at());
+        operator.accepted_at = Some(change.at());
         check_address_free(change.tx(), &operator.email).await?;
         change.tx().insert_operator(&operator).await?;
         for held in roles {
@@ -225,49 +234,6 @@ impl ControlPlane {
         change.finish(Done::new(operator, event)).await
     }
 
-    /// The stand-in for whoever may read the data directory, with `role` in `scope`; made when first asked
-    /// for. Every use is audited, because the token that is made for it is not asked for again.
-    ///
-    /// # Errors
-    /// [`Refusal::Invalid`] for a role that cannot count in `scope`; [`Refusal::NotFound`] for the tenant.
-    pub async fn local_operator(&self, role: Role, scope: Scope) -> Result<Operator, Refusal> {
-        check_fit(role, scope)?;
-        let caller = self.system_caller();
-        let target = match scope {
-            Scope::Platform => Target::Platform,
-            Scope::Tenant(tenant) => Target::Tenant(tenant),
-        };
-        let change = self
-            .change(&caller, target, Permission::RolesManage, Mode::Commit)
-            .await?;
-        let invitee = Invitee {
-            name: format!("Data directory ({})", role.title()),
-            email: format!("data-dir:{role}:{}", change.tenant().slug),
-        };
-        let known = change.tx().find_operator_by_email(&invitee.email).await?;
-        let operator = match known {
-            Some(operator) => operator,
-            None => {
-                let mut operator =
-                    self.new_operator(self.new_id(), &invitee, role.party(), change.at());
-                operator.kind = OperatorKind::DataDir;
-                change.tx().insert_operator(&operator).await?;
-                let given = self.new_assignment(&change, operator.id, HeldRole { role, scope });
-                change.tx().insert_assignment(&given).await?;
-                operator
-            }
-        };
-        let event = Event::new(
-            "operators.local_access",
-            format!(
-                "Gave a token of the role {} to a reader of the data directory.",
-                role.title()
-            ),
-        )
-        .object("operator", operator.id, &operator.name);
-        change.finish(Done::new(operator, event)).await
-    }
-
     /// Writes a new tenant's first owner. Creating tenants includes inviting their first admin, so no
     /// further permission is asked.
     pub(crate) async fn enlist_first_owner(
@@ -275,7 +241,7 @@ impl ControlPlane {
         change: &Change<'_>,
         tenant: &Tenant,
         admin: &Invitee,
-    ) -> Result<Pending, Refusal> {
+    ) -> Result<Enlisted, Refusal> {
         let owner = HeldRole {
             role: Role::TenantOwner,
             scope: Scope::Tenant(tenant.id),
@@ -288,95 +254,74 @@ impl ControlPlane {
         change: &Change<'_>,
         wanted: HeldRole,
         invitee: &Invitee,
-    ) -> Result<Pending, Refusal> {
+    ) -> Result<Enlisted, Refusal> {
         let tx = change.tx();
         let known = tx
             .find_operator_by_email(&invitee.email.to_lowercase())
             .await?;
-        let is_new = known.is_none();
-        let operator = match known {
-            Some(operator) => operator,
-            None => {
-                self.check_can_send(tx).await?;
-                let operator =
-                    self.new_operator(self.new_id(), invitee, wanted.role.party(), change.at());
-                tx.insert_operator(&operator).await?;
-                operator
-            }
+        let typed = self.new_operator(self.new_id(), invitee, wanted.role.party(), change.at());
+        let Some(known) = known else {
+            self.check_can_send(tx).await?;
+            tx.insert_operator(&typed).await?;
+            let assignment = self.give(change, &typed, wanted).await?;
+            let owed = Owed::Invitation(Letter::new(typed.clone(), wanted));
+            return Ok(Enlisted {
+                shown: typed,
+                assignment,
+                owed,
+            });
         };
-        let assignment = self.give(change, &operator, wanted).await?;
-        Ok(Pending {
-            operator,
-            assignment,
-            is_new,
-        })
-    }
-
-    /// Sends what was written, after it was committed. A failure is told, not raised: the role stands.
-    pub(crate) async fn deliver(&self, caller: &Caller, pending: Pending, mode: Mode) -> Invited {
-        let invitation = match (mode, pending.is_new) {
-            (_, false) => Invitation::NotNeeded,
-            (Mode::DryRun, true) => Invitation::Tried,
-            (Mode::Commit, true) => self.send_invitation(caller, &pending.operator).await,
-        };
-        Invited {
-            operator: pending.operator,
-            assignment: pending.assignment,
-            invitation,
+        let held = tx.list_assignments_of(known.id).await?;
+        if held.iter().any(|held| held.scope == wanted.scope) {
+            let assignment = self.give(change, &known, wanted).await?;
+            return Ok(Enlisted {
+                shown: known,
+                assignment,
+                owed: Owed::Nothing,
+            });
         }
-    }
-
-    async fn send_invitation(&self, caller: &Caller, operator: &Operator) -> Invitation {
-        let sent = self
-            .command_invitation(operator, caller.name(), Delivery::Mail)
-            .await;
-        match sent {
-            Ok(CommandOutcome::Done | CommandOutcome::Link { .. }) => Invitation::Sent,
-            Ok(CommandOutcome::Failed { reason }) => Invitation::NotSent { reason },
-            Err(refusal) => Invitation::NotSent {
-                reason: refusal.to_string(),
-            },
+        // From here on as if nobody knew the address: the same questions, the same answer.
+        self.check_can_send(tx).await?;
+        if known.party != typed.party || known.kind != OperatorKind::Person {
+            return Err(Refusal::conflict(
+                ADDRESS_UNUSABLE,
+                "This address cannot be given a role here. Invite the person with another one.",
+            ));
         }
-    }
-
-    /// Asks the platform tenant's region to make a one-time link.
-    pub(crate) async fn command_invitation(
-        &self,
-        operator: &Operator,
-        inviter: &str,
-        delivery: Delivery,
-    ) -> Result<CommandOutcome, Refusal> {
-        let (platform, purpose) = {
-            let tx = self.store().begin_read().await?;
-            (
-                self.platform_tenant(&tx).await?,
-                purpose(&tx, operator).await?,
-            )
-        };
-        let command = Command::InviteUser {
-            user: operator.subject,
-            email: operator.email.clone(),
-            name: operator.name.clone(),
-            inviter: inviter.to_owned(),
-            purpose,
-            expires_at: self.clock().now() + INVITATION_LIFE,
-            delivery,
-        };
-        self.hub()
-            .command(&platform.region, platform.id, self.new_id(), command)
+        self.enlist_from_elsewhere(change, wanted, (known, typed))
             .await
     }
 
-    async fn check_can_send(&self, tx: &Tx) -> Result<(), Refusal> {
-        let region = self.platform_tenant(tx).await?.region;
-        if self.hub().connected(&region).is_empty() {
-            return Err(Refusal::Unavailable {
-                detail: format!(
-                    "No node of the region {region} is connected, so no invitation could be sent. Nothing was changed."
-                ),
-            });
-        }
-        Ok(())
+    /// Gives a role to somebody who is known, but not here: `typed` is what the answer says of them.
+    async fn enlist_from_elsewhere(
+        &self,
+        change: &Change<'_>,
+        wanted: HeldRole,
+        (known, typed): (Operator, Operator),
+    ) -> Result<Enlisted, Refusal> {
+        let mut assignment = self.give(change, &known, wanted).await?;
+        // Whoever commits makes them a member, whom the list names by this id from now on.
+        let (id, subject) = match change.is_dry_run() {
+            true => (typed.id, typed.subject),
+            false => (known.id, known.subject),
+        };
+        assignment.operator = id;
+        let letter = Letter {
+            called: typed.name.clone(),
+            ..Letter::new(known, wanted)
+        };
+        Ok(Enlisted {
+            shown: Operator {
+                id,
+                subject,
+                ..typed
+            },
+            assignment,
+            owed: match letter.to.is_invited() {
+                true => Owed::Invitation(letter),
+                false => Owed::Discretion,
+            },
+        })
     }
 
     pub(crate) fn new_operator(
@@ -394,25 +339,9 @@ impl ControlPlane {
             party,
             kind: OperatorKind::Person,
             created_at: at,
+            accepted_at: None,
         }
     }
-}
-
-/// What an operator is invited to be, in the words of their invitation.
-async fn purpose(tx: &Tx, operator: &Operator) -> Result<String, Refusal> {
-    let given = tx.list_assignments_of(operator.id).await?;
-    let Some(first) = given.first() else {
-        // Only the first operator is invited before the role is written.
-        return Ok(format!("{} of Bailiwick", Role::PlatformOwner.title()));
-    };
-    let place = match first.scope {
-        Scope::Platform => "Bailiwick".to_owned(),
-        Scope::Tenant(tenant) => tx
-            .find_tenant(tenant)
-            .await?
-            .map_or_else(|| "a tenant".to_owned(), |tenant| tenant.name.to_string()),
-    };
-    Ok(format!("{} of {place}", first.role.title()))
 }
 
 pub(crate) async fn check_address_free(tx: &Tx, email: &str) -> Result<(), Refusal> {

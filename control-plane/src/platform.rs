@@ -8,6 +8,7 @@ use contract::{
     api::{ADMIN_AUDIENCE, ADMIN_SCOPE, ApiScope},
     application::{Application, ApplicationKind},
     ids::{ApplicationId, TenantId},
+    permission::Permission,
     redirect_uri::RedirectUri,
 };
 use host::Secret;
@@ -16,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Caller, ControlPlane, Mode, Refusal,
     apis::NewApi,
-    applications::{ApplicationAt, ApplicationChange, NewApplication},
+    applications::{self, ApplicationAt, ApplicationRecord, NewApplication},
     tenants::Tenant,
 };
 
@@ -135,60 +136,69 @@ impl ControlPlane {
         }
     }
 
+    /// Registers the console and keeps its secret, in one transaction: half a console nobody could use, and
+    /// nobody may delete.
     async fn register_console(
         &self,
         caller: &Caller,
         tenant: TenantId,
         console: ConsoleClient,
     ) -> Result<StoredClient, Refusal> {
-        let application = NewApplication {
-            redirect_uris: console.redirect_uris,
-            post_logout_redirect_uris: console.post_logout_redirect_uris,
-            first_party: true,
-            ..NewApplication::of_kind("Console", ApplicationKind::Web)
-        };
-        let created = self
-            .create_application(caller, tenant, application, Mode::Commit)
+        let change = self
+            .change(caller, tenant, Permission::ApplicationsEdit, Mode::Commit)
             .await?;
-        let secret = created
-            .secret
-            .ok_or_else(|| Refusal::internal("a web application came without a secret"))?;
+        let application = console.into_application(self.new_id());
+        application.check()?;
+        let mut record = ApplicationRecord {
+            built_in: true,
+            ..ApplicationRecord::new(application, change.at())
+        };
+        let secret = self.first_secret(&change, &mut record).await?;
         let client = StoredClient {
-            id: created.record.application.id,
+            id: record.application.id,
             secret: secret.expose().to_owned(),
         };
         let sealed = serde_json::to_vec(&client).map_err(Refusal::internal)?;
-        let tx = self.store().begin().await?;
-        self.put_secret_setting(&tx, CONSOLE, &sealed).await?;
-        tx.commit().await?;
+        self.put_secret_setting(change.tx(), CONSOLE, &sealed)
+            .await?;
+        let event = applications::created(&record);
+        change.add(record, event).await?;
         Ok(client)
     }
 
-    /// The console may have moved since the last start.
+    /// The console may have moved since the last start; and whatever else is not as it must be, in a
+    /// database that somebody wrote to directly, would lock everybody out.
     async fn follow_console(
         &self,
         caller: &Caller,
         tenant: TenantId,
-        application: Application,
+        known: Application,
         console: ConsoleClient,
     ) -> Result<(), Refusal> {
-        let same = application.redirect_uris == console.redirect_uris
-            && application.post_logout_redirect_uris == console.post_logout_redirect_uris;
-        if same {
+        let wanted = console.into_application(known.id);
+        if known == wanted {
             return Ok(());
         }
         let at = ApplicationAt {
             tenant,
-            id: application.id,
+            id: known.id,
             expected: None,
         };
-        let change = ApplicationChange {
-            redirect_uris: Some(console.redirect_uris),
-            post_logout_redirect_uris: Some(console.post_logout_redirect_uris),
-            ..ApplicationChange::default()
-        };
-        self.update_application(caller, at, change, Mode::Commit)
+        self.update_application(caller, at, wanted.into(), Mode::Commit)
             .await?;
         Ok(())
+    }
+}
+
+impl ConsoleClient {
+    /// The application that the console is.
+    fn into_application(self, id: ApplicationId) -> Application {
+        let new = NewApplication {
+            redirect_uris: self.redirect_uris,
+            post_logout_redirect_uris: self.post_logout_redirect_uris,
+            first_party: true,
+            ..NewApplication::of_kind("Console", ApplicationKind::Web)
+        };
+        new.into_application(id)
     }
 }

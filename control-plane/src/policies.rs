@@ -19,7 +19,7 @@ pub use self::diff::{Difference, PolicyDiff};
 use crate::{
     At, Caller, ControlPlane, Mode, Page, PageRequest, Refusal,
     audit::Event,
-    change::{Done, Target, check_version},
+    change::{Done, check_version},
     store::Tx,
 };
 
@@ -98,9 +98,7 @@ impl ControlPlane {
         caller: &Caller,
         tenant: TenantId,
     ) -> Result<Vec<PolicyState>, Refusal> {
-        let view = self
-            .view(caller, Target::Tenant(tenant), Permission::PoliciesView)
-            .await?;
+        let view = self.view(caller, tenant, Permission::PoliciesView).await?;
         let mut published = view.tx().list_published_policies(tenant).await?;
         let mut drafts = view.tx().list_policy_drafts(tenant).await?;
         Ok(Policy::WRITABLE
@@ -129,9 +127,7 @@ impl ControlPlane {
         tenant: TenantId,
         kind: PolicyKind,
     ) -> Result<PolicyState, Refusal> {
-        let view = self
-            .view(caller, Target::Tenant(tenant), Permission::PoliciesView)
-            .await?;
+        let view = self.view(caller, tenant, Permission::PoliciesView).await?;
         read_state(view.tx(), tenant, kind).await
     }
 
@@ -146,9 +142,7 @@ impl ControlPlane {
         kind: PolicyKind,
         page: &PageRequest,
     ) -> Result<Page<PublishedPolicy>, Refusal> {
-        let view = self
-            .view(caller, Target::Tenant(tenant), Permission::PoliciesView)
-            .await?;
+        let view = self.view(caller, tenant, Permission::PoliciesView).await?;
         Ok(view.tx().list_policy_versions(tenant, kind, page).await?)
     }
 
@@ -167,12 +161,7 @@ impl ControlPlane {
         let At { tenant, expected } = at;
         let kind = document.kind();
         let change = self
-            .change(
-                caller,
-                Target::Tenant(tenant),
-                Permission::PolicyDraft(kind),
-                mode,
-            )
+            .change(caller, tenant, Permission::PolicyDraft(kind), mode)
             .await?;
         document.check()?;
         let state = read_state(change.tx(), tenant, kind).await?;
@@ -209,12 +198,7 @@ impl ControlPlane {
     ) -> Result<(), Refusal> {
         let At { tenant, expected } = at;
         let change = self
-            .change(
-                caller,
-                Target::Tenant(tenant),
-                Permission::PolicyDraft(kind),
-                mode,
-            )
+            .change(caller, tenant, Permission::PolicyDraft(kind), mode)
             .await?;
         let draft = read_state(change.tx(), tenant, kind)
             .await?
@@ -257,12 +241,7 @@ impl ControlPlane {
     ) -> Result<PublishedPolicy, Refusal> {
         let kind = request.kind;
         let change = self
-            .change(
-                caller,
-                Target::Tenant(tenant),
-                Permission::PolicyPublish(kind),
-                mode,
-            )
+            .change(caller, tenant, Permission::PolicyPublish(kind), mode)
             .await?;
         let state = read_state(change.tx(), tenant, kind).await?;
         let draft = state.draft.ok_or(NO_DRAFT)?;

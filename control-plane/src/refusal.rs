@@ -79,6 +79,11 @@ impl Refusal {
         }
     }
 
+    /// Whether it is the conflict with this code.
+    pub(crate) fn is_conflict(&self, wanted: &str) -> bool {
+        matches!(self, Self::Conflict { code, .. } if *code == wanted)
+    }
+
     /// Our fault, with its source.
     pub fn internal(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::Internal(source.into())

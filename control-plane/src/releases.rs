@@ -5,6 +5,8 @@
 
 mod compile;
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use chrono::{DateTime, Utc};
 use contract::{
     ids::{NodeId, TenantId},
@@ -15,7 +17,10 @@ use contract::{
 
 pub(crate) use self::compile::Compiled;
 use crate::{
-    Caller, ControlPlane, Page, PageRequest, Refusal, change::Target, store::StoredRelease,
+    Caller, ControlPlane, Page, PageRequest, Refusal,
+    nodes::Holding,
+    store::{StoredRelease, Tx},
+    tenants::Tenant,
 };
 
 /// One version of a tenant, and who runs it.
@@ -51,6 +56,21 @@ pub struct Effectiveness {
     pub nodes: usize,
     /// Nodes that refused it, with their reasons.
     pub rejected: Vec<(NodeId, String)>,
+    /// Each of those nodes, by id.
+    pub serving: Vec<Serving>,
+}
+
+/// What one node serves of a tenant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Serving {
+    /// The node.
+    pub node: NodeId,
+    /// Whether it is connected to this control plane now.
+    pub connected: bool,
+    /// The version it confirmed; 0 for none.
+    pub applied: u64,
+    /// Why it refused the current version, if it did.
+    pub rejected: Option<String>,
 }
 
 impl From<&StoredRelease> for ReleaseSummary {
@@ -74,9 +94,7 @@ impl ControlPlane {
         tenant: TenantId,
         page: &PageRequest,
     ) -> Result<Page<ReleaseSummary>, Refusal> {
-        let view = self
-            .view(caller, Target::Tenant(tenant), Permission::SettingsView)
-            .await?;
+        let view = self.view(caller, tenant, Permission::SettingsView).await?;
         let releases = view.tx().list_releases(tenant, page).await?;
         Ok(releases.map(|stored| ReleaseSummary::from(&stored)))
     }
@@ -91,9 +109,7 @@ impl ControlPlane {
         tenant: TenantId,
         version: u64,
     ) -> Result<ReleaseDetail, Refusal> {
-        let view = self
-            .view(caller, Target::Tenant(tenant), Permission::SettingsView)
-            .await?;
+        let view = self.view(caller, tenant, Permission::SettingsView).await?;
         let stored = view
             .tx()
             .find_release(tenant, version)
@@ -117,25 +133,50 @@ impl ControlPlane {
         caller: &Caller,
         tenant: TenantId,
     ) -> Result<Effectiveness, Refusal> {
-        let view = self
-            .view(caller, Target::Tenant(tenant), Permission::SettingsView)
-            .await?;
-        let version = view.tenant().release_version;
-        let holdings = view.tx().list_holdings_of_tenant(tenant).await?;
-        let mut nodes = self.hub().connected(&view.tenant().region);
-        nodes.extend(holdings.iter().map(|holding| holding.node));
+        let view = self.view(caller, tenant, Permission::SettingsView).await?;
+        self.effectiveness_of(view.tx(), view.tenant()).await
+    }
+
+    pub(crate) async fn effectiveness_of(
+        &self,
+        tx: &Tx,
+        tenant: &Tenant,
+    ) -> Result<Effectiveness, Refusal> {
+        let version = tenant.release_version;
+        let connected = self.hub().connected(&tenant.region);
+        let mut held: BTreeMap<NodeId, Holding> = tx
+            .list_holdings_of_tenant(tenant.id)
+            .await?
+            .into_iter()
+            .map(|holding| (holding.node, holding))
+            .collect();
+        let nodes: BTreeSet<NodeId> = connected.iter().chain(held.keys()).copied().collect();
+        let serving: Vec<Serving> = nodes
+            .into_iter()
+            .map(|node| {
+                let holding = held.remove(&node);
+                Serving {
+                    node,
+                    connected: connected.contains(&node),
+                    applied: holding.as_ref().map_or(0, |held| held.applied_version),
+                    rejected: holding
+                        .filter(|held| held.rejected_version == Some(version))
+                        .map(|held| held.reason.unwrap_or_default()),
+                }
+            })
+            .collect();
+        let rejected = serving
+            .iter()
+            .filter_map(|node| Some((node.node, node.rejected.clone()?)));
         Ok(Effectiveness {
             version,
-            nodes: nodes.len(),
-            applied: holdings
+            nodes: serving.len(),
+            applied: serving
                 .iter()
-                .filter(|holding| holding.applied_version >= version)
+                .filter(|node| node.applied >= version)
                 .count(),
-            rejected: holdings
-                .into_iter()
-                .filter(|holding| holding.rejected_version == Some(version))
-                .map(|holding| (holding.node, holding.reason.unwrap_or_default()))
-                .collect(),
+            rejected: rejected.collect(),
+            serving,
         })
     }
 }

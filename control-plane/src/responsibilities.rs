@@ -13,8 +13,10 @@ use contract::{
 use crate::{
     At, Caller, ControlPlane, Denial, Mode, Refusal,
     audit::Event,
-    change::{Done, Target, check_version},
+    authz::Ground,
+    change::{Done, check_version},
     refusal::Why,
+    tenants::Tenant,
 };
 
 /// A row of the matrix, as it is kept.
@@ -31,9 +33,9 @@ pub struct MatrixRow {
 }
 
 impl MatrixRow {
-    fn unset(duty: DutyKey) -> Self {
+    fn unset(duty: DutyKey, tenant: &Tenant) -> Self {
         Self {
-            responsibility: Responsibility::default_for(duty),
+            responsibility: Ground::of(tenant).row(duty),
             version: 0,
             updated_at: DateTime::UNIX_EPOCH,
             updated_by: String::new(),
@@ -52,11 +54,7 @@ impl ControlPlane {
         tenant: TenantId,
     ) -> Result<Vec<MatrixRow>, Refusal> {
         let view = self
-            .view(
-                caller,
-                Target::Tenant(tenant),
-                Permission::ResponsibilitiesView,
-            )
+            .view(caller, tenant, Permission::ResponsibilitiesView)
             .await?;
         let mut stored = view.tx().list_responsibilities(tenant).await?;
         Ok(DutyKey::all()
@@ -64,7 +62,10 @@ impl ControlPlane {
                 let at = stored
                     .iter()
                     .position(|row| row.responsibility.duty == duty);
-                at.map_or_else(|| MatrixRow::unset(duty), |at| stored.swap_remove(at))
+                at.map_or_else(
+                    || MatrixRow::unset(duty, view.tenant()),
+                    |at| stored.swap_remove(at),
+                )
             })
             .collect())
     }
@@ -80,14 +81,10 @@ impl ControlPlane {
         duty: DutyKey,
     ) -> Result<MatrixRow, Refusal> {
         let view = self
-            .view(
-                caller,
-                Target::Tenant(tenant),
-                Permission::ResponsibilitiesView,
-            )
+            .view(caller, tenant, Permission::ResponsibilitiesView)
             .await?;
         let found = view.tx().find_responsibility(tenant, duty).await?;
-        Ok(found.unwrap_or_else(|| MatrixRow::unset(duty)))
+        Ok(found.unwrap_or_else(|| MatrixRow::unset(duty, view.tenant())))
     }
 
     /// Changes one row.
@@ -104,16 +101,11 @@ impl ControlPlane {
     ) -> Result<MatrixRow, Refusal> {
         let At { tenant, expected } = at;
         let change = self
-            .change(
-                caller,
-                Target::Tenant(tenant),
-                Permission::ResponsibilitiesEdit,
-                mode,
-            )
+            .change(caller, tenant, Permission::ResponsibilitiesEdit, mode)
             .await?;
         let duty = wanted.duty;
         let found = change.tx().find_responsibility(tenant, duty).await?;
-        let before = found.unwrap_or_else(|| MatrixRow::unset(duty));
+        let before = found.unwrap_or_else(|| MatrixRow::unset(duty, change.tenant()));
         let accountable = before.responsibility.accountable;
         if caller.party() != accountable && !caller.is_system() {
             let denial = Denial {

@@ -1,14 +1,14 @@
 //! Setup: how the first operator gets in.
 //!
 //! Whoever can read the output of the process that starts is trusted with a link that works once, for a
-//! day, and only while nobody owns the platform. Only the token's hash is kept. The link makes an
-//! invitation like any other, so the first person has no special kind of account.
+//! day, and only until an owner of the platform has come. Only the token's hash is kept. The link makes an
+//! invitation like any other, so the first person has no special kind of account. Being invited is not
+//! enough to end it: whoever lost the page where they set a password would have locked everyone out.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use contract::{
     canonical::sha256_hex,
-    frames::{CommandOutcome, Delivery},
-    permission::Permission,
+    frames::CommandOutcome,
     role::{Party, Role},
 };
 use host::Secret;
@@ -16,8 +16,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     ControlPlane, HeldRole, Mode, Refusal, Scope,
+    assignments::Member,
     audit::Event,
-    change::{Done, Target},
+    change::Done,
     operators::{Invitee, Operator, check_address_free},
     store::Tx,
 };
@@ -33,20 +34,15 @@ struct StoredToken {
 }
 
 impl ControlPlane {
-    /// A fresh one-time token for the setup page, which voids an earlier one; `None` once somebody owns
-    /// the platform.
+    /// A fresh one-time token for the setup page, which voids an earlier one; `None` once an owner of the
+    /// platform has come.
     ///
     /// # Errors
     /// [`Refusal::Unavailable`] before the platform was founded.
     pub async fn setup_link_token(&self) -> Result<Option<Secret>, Refusal> {
         let caller = self.system_caller();
         let change = self
-            .change(
-                &caller,
-                Target::Platform,
-                Permission::StaffManage,
-                Mode::Commit,
-            )
+            .change_roles(&caller, Scope::Platform, Mode::Commit)
             .await?;
         if has_owner(change.tx()).await? {
             return Ok(None);
@@ -73,14 +69,16 @@ impl ControlPlane {
         self.check_token(&tx, token).await
     }
 
-    /// Makes the first platform owner, and returns the one-time address where they set a password.
+    /// Makes the first platform owner, and returns the one-time address where they set a password. Somebody
+    /// whom an earlier link made an owner and who never came gets a new address.
     ///
     /// The region makes the link first: an account without an operator has no power, while a spent token
     /// without a link would lock everyone out.
     ///
     /// # Errors
     /// [`Refusal::NotFound`] for a wrong, used or expired token; [`Refusal::Unavailable`] while no node of
-    /// the platform's region answers; [`Refusal::Invalid`] for name or address.
+    /// the platform's region answers; [`Refusal::Invalid`] for name or address; [`Refusal::Conflict`]
+    /// (`email_taken`) for the address of another operator.
     pub async fn complete_setup(
         &self,
         token: &Secret,
@@ -88,39 +86,48 @@ impl ControlPlane {
     ) -> Result<String, Refusal> {
         invitee.check()?;
         self.check_setup_token(token).await?;
-        let subject = self.new_id();
-        let operator = self.new_operator(subject, &invitee, Party::Vendor, self.clock().now());
+        let waiting = self.waiting_owner(&invitee).await?;
+        let is_new = waiting.is_none();
+        let operator = waiting.unwrap_or_else(|| {
+            self.new_operator(self.new_id(), &invitee, Party::Vendor, self.clock().now())
+        });
         let url = self.setup_link(&operator).await?;
         let caller = self.system_caller();
         let change = self
-            .change(
-                &caller,
-                Target::Platform,
-                Permission::StaffManage,
-                Mode::Commit,
-            )
+            .change_roles(&caller, Scope::Platform, Mode::Commit)
             .await?;
         // Again, now that nobody else writes: of two people with the same link one succeeds.
         self.check_token(change.tx(), token).await?;
-        check_address_free(change.tx(), &operator.email).await?;
         change.tx().take_setting(SETTING).await?;
-        change.tx().insert_operator(&operator).await?;
-        let given = self.new_assignment(&change, operator.id, OWNER);
-        change.tx().insert_assignment(&given).await?;
         let event = Event::new(
             "setup.complete",
             format!("{} became the first platform owner.", operator.name),
         )
-        .object("operator", operator.id, &operator.name)
-        .after(&given);
-        change.finish(Done::new(url, event)).await
+        .object("operator", operator.id, &operator.name);
+        if !is_new {
+            return change.finish(Done::new(url, event)).await;
+        }
+        check_address_free(change.tx(), &operator.email).await?;
+        change.tx().insert_operator(&operator).await?;
+        let given = self.new_assignment(&change, operator.id, OWNER);
+        change.tx().insert_assignment(&given).await?;
+        change.finish(Done::new(url, event.after(&given))).await
+    }
+
+    /// Whom an earlier link made an owner, if they never came.
+    async fn waiting_owner(&self, invitee: &Invitee) -> Result<Option<Operator>, Refusal> {
+        let tx = self.store().begin_read().await?;
+        let members = tx.list_members(Scope::Platform).await?;
+        let address = invitee.email.to_lowercase();
+        let waiting = members.into_iter().find(|member| {
+            member.is_owner() && member.operator.is_invited() && member.operator.email == address
+        });
+        Ok(waiting.map(|member| member.operator))
     }
 
     async fn setup_link(&self, operator: &Operator) -> Result<String, Refusal> {
         let unavailable = |detail: String| Refusal::Unavailable { detail };
-        let outcome = self
-            .command_invitation(operator, "Bailiwick", Delivery::Return)
-            .await?;
+        let outcome = self.command_first_link(operator).await?;
         match outcome {
             CommandOutcome::Link { url } => Ok(url),
             CommandOutcome::Failed { reason } => Err(unavailable(format!(
@@ -152,5 +159,5 @@ const NO_LINK: Refusal = Refusal::NotFound { what: "setup link" };
 
 async fn has_owner(tx: &Tx) -> Result<bool, Refusal> {
     let members = tx.list_members(Scope::Platform).await?;
-    Ok(members.iter().any(|member| member.is_owner()))
+    Ok(members.iter().any(Member::is_standing_owner))
 }

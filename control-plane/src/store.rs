@@ -12,10 +12,13 @@ mod client_grants;
 mod codec;
 mod connect;
 mod console_sessions;
+mod idempotency;
+mod kept;
 mod migration;
 mod nodes;
 mod operators;
 mod policies;
+mod put;
 mod releases;
 mod responsibilities;
 mod search;
@@ -23,14 +26,15 @@ mod settings;
 mod tenant_keys;
 mod tenants;
 
+use host::database;
 use sea_orm::{
     AccessMode, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, IsolationLevel, SqlErr,
-    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    TransactionOptions, TransactionTrait,
 };
 
 use crate::Refusal;
 
-pub(crate) use self::{connect::ConnectError, releases::StoredRelease};
+pub(crate) use self::{idempotency::Remembered, kept::Stored, releases::StoredRelease};
 
 /// Why the store could not answer.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +49,14 @@ pub(crate) enum StoreError {
         table: &'static str,
         /// What is wrong with it.
         reason: String,
+    },
+    /// A number was to be written or looked for that no column can hold.
+    #[error("{value} is too large for {table}")]
+    TooLarge {
+        /// Which table.
+        table: &'static str,
+        /// The number.
+        value: u64,
     },
 }
 
@@ -88,11 +100,7 @@ impl Store {
     /// Begins to write. On SQLite the one writer's lock is taken now, so that a transaction can not find
     /// out halfway that what it read is stale.
     pub(crate) async fn begin(&self) -> Result<Tx, StoreError> {
-        let options = TransactionOptions {
-            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-            ..Default::default()
-        };
-        let db = self.db.begin_with_options(options).await?;
+        let db = self.db.begin_with_options(database::to_write()).await?;
         Ok(Tx { db })
     }
 

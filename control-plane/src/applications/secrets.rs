@@ -14,10 +14,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::{ApplicationAt, ApplicationRecord, SecretRecord, event};
-use crate::{
-    Caller, ControlPlane, Mode, Refusal,
-    change::{Change, Done, Target},
-};
+use crate::{Caller, ControlPlane, Mode, Refusal, change::Change};
 
 /// How long the older secret works on unless asked otherwise: a day, so that a deployment fits in.
 const DEFAULT_OVERLAP_SECONDS: u32 = 24 * 60 * 60;
@@ -52,7 +49,7 @@ impl ControlPlane {
     /// # Errors
     /// [`Refusal::Forbidden`] without `tenant.secrets.manage`; [`Refusal::NotFound`]; [`Refusal::Stale`];
     /// [`Refusal::Invalid`] for a public application or an overlap that is too long;
-    /// [`Refusal::Conflict`] while two secrets work.
+    /// [`Refusal::Conflict`] while two secrets work, and for the console itself.
     pub async fn add_application_secret(
         &self,
         caller: &Caller,
@@ -67,15 +64,9 @@ impl ControlPlane {
                 "must be at most 30 days",
             ));
         }
-        let change = self
-            .change(
-                caller,
-                Target::Tenant(at.tenant),
-                Permission::SecretsManage,
-                mode,
-            )
+        let (change, before) = self
+            .change_one::<ApplicationRecord>(caller, at, Permission::SecretsManage, mode)
             .await?;
-        let before = at.load(&change).await?;
         if !before.application.kind.is_confidential() {
             return Err(Refusal::invalid(
                 "kind",
@@ -94,27 +85,21 @@ impl ControlPlane {
         let (made, text) = self.make_secret(&change, at.id).await?;
         let id = made.id;
         after.secrets.push(made);
-        after.touch(&change);
-        change.tx().update_application(at.tenant, &after).await?;
+        let secret = (!change.is_dry_run()).then_some(text);
         let event = event(
             "applications.secrets.create",
             "Made a new secret of",
             &after,
-        )
-        .before(&before)
-        .after(&after);
-        let made = MadeSecret {
-            record: after,
-            id,
-            secret: (!change.is_dry_run()).then_some(text),
-        };
-        change.finish(Done::new(made, event).releases()).await
+        );
+        let record = change.replace(&before, after, event).await?;
+        Ok(MadeSecret { record, id, secret })
     }
 
     /// Revokes a secret at once.
     ///
     /// # Errors
-    /// [`Refusal::Forbidden`] without `tenant.secrets.manage`; [`Refusal::NotFound`]; [`Refusal::Stale`].
+    /// [`Refusal::Forbidden`] without `tenant.secrets.manage`; [`Refusal::NotFound`]; [`Refusal::Stale`];
+    /// [`Refusal::Conflict`] for the console itself.
     pub async fn revoke_application_secret(
         &self,
         caller: &Caller,
@@ -122,31 +107,32 @@ impl ControlPlane {
         secret: CredentialId,
         mode: Mode,
     ) -> Result<ApplicationRecord, Refusal> {
-        let change = self
-            .change(
-                caller,
-                Target::Tenant(at.tenant),
-                Permission::SecretsManage,
-                mode,
-            )
+        let (change, before) = self
+            .change_one::<ApplicationRecord>(caller, at, Permission::SecretsManage, mode)
             .await?;
-        let before = at.load(&change).await?;
         let mut after = before.clone();
         after.secrets.retain(|kept| kept.id != secret);
         if after.secrets.len() == before.secrets.len() {
             return Err(Refusal::NotFound { what: "secret" });
         }
         change.tx().delete_secret(at.tenant, secret).await?;
-        after.touch(&change);
-        change.tx().update_application(at.tenant, &after).await?;
-        let event = event("applications.secrets.revoke", "Revoked a secret of", &after)
-            .before(&before)
-            .after(&after);
-        change.finish(Done::new(after, event).releases()).await
+        let event = event("applications.secrets.revoke", "Revoked a secret of", &after);
+        change.replace(&before, after, event).await
+    }
+
+    /// Gives a new application its first secret.
+    pub(crate) async fn first_secret(
+        &self,
+        change: &Change<'_>,
+        record: &mut ApplicationRecord,
+    ) -> Result<Secret, Refusal> {
+        let (made, text) = self.make_secret(change, record.application.id).await?;
+        record.secrets.push(made);
+        Ok(text)
     }
 
     /// Makes a secret and writes its hash.
-    pub(super) async fn make_secret(
+    async fn make_secret(
         &self,
         change: &Change<'_>,
         application: ApplicationId,

@@ -16,6 +16,8 @@ use contract::{
     role::{Party, Role},
 };
 
+use crate::tenants::Tenant;
+
 const DUTY_PREFIX: &str = "duty:";
 
 /// The permits of all roles in a customer's tenant: the same for each, parsed once.
@@ -30,6 +32,24 @@ pub(crate) enum Ground {
     Customer,
     /// The vendor's own, whose tokens every operator signs in with.
     Platform,
+}
+
+impl Ground {
+    /// Whose tenant it is.
+    pub(crate) fn of(tenant: &Tenant) -> Self {
+        match tenant.is_platform() {
+            true => Self::Platform,
+            false => Self::Customer,
+        }
+    }
+
+    /// The row a matrix there begins with; also that of a duty younger than the matrix.
+    pub(crate) fn row(self, duty: DutyKey) -> Responsibility {
+        match self {
+            Self::Customer => Responsibility::default_for(duty),
+            Self::Platform => Responsibility::platform(duty),
+        }
+    }
 }
 
 /// Whether `role` brings `permission` there.
@@ -68,7 +88,7 @@ pub(super) fn policies(ground: Ground, matrix: &[Responsibility]) -> PolicySet {
     let forbids = DutyKey::all().filter_map(|duty| {
         // A duty younger than the tenant's matrix acts as the catalogue says.
         let stored = matrix.iter().find(|row| row.duty == duty);
-        forbid(&stored.map_or_else(|| Responsibility::default_for(duty), Clone::clone))
+        forbid(&stored.map_or_else(|| ground.row(duty), Clone::clone))
     });
     let mut set = PolicySet::new();
     for policy in roles.iter().cloned().chain(forbids) {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use actix_web::{
     HttpRequest, HttpResponse, Responder,
-    http::{StatusCode, header},
+    http::{Method, StatusCode, header},
 };
 use serde::Serialize;
 use utoipa::{
@@ -15,13 +15,14 @@ use utoipa::{
     },
 };
 
-use crate::{Mode, Page};
+use crate::{Mode, Page, kept::Kept};
 
 /// An answer with a body, a version and a place, as far as it has them.
 pub(super) struct Answer<T> {
     status: StatusCode,
     body: Option<T>,
     version: Option<i64>,
+    also: Option<u64>,
     location: Option<String>,
     mode: Mode,
 }
@@ -33,6 +34,7 @@ impl<T: Serialize> Answer<T> {
             status: StatusCode::OK,
             body: Some(body),
             version: None,
+            also: None,
             location: None,
             mode: Mode::Commit,
         }
@@ -40,16 +42,32 @@ impl<T: Serialize> Answer<T> {
 
     /// It was made, and is at `location` below `/v1`.
     pub(super) fn created(body: T, location: impl Into<String>) -> Self {
-        Self {
-            status: StatusCode::CREATED,
-            location: Some(format!("/v1{}", location.into())),
-            ..Self::ok(body)
-        }
+        Self::ok(body).made_at(location)
+    }
+
+    /// Something that is kept, with its version.
+    pub(super) fn kept<K: Kept + Into<T>>(kept: K) -> Self {
+        let version = kept.version();
+        Self::ok(kept.into()).version(version)
+    }
+
+    /// It was made, and is at `location` below `/v1`.
+    pub(super) fn made_at(mut self, location: impl Into<String>) -> Self {
+        self.status = StatusCode::CREATED;
+        self.location = Some(format!("/v1{}", location.into()));
+        self
     }
 
     /// Its version, as `ETag`.
     pub(super) fn version(mut self, version: i64) -> Self {
         self.version = Some(version);
+        self
+    }
+
+    /// What of the answer can differ although its version does not. It becomes part of the `ETag`, so that a
+    /// tag stands for what was shown; `If-Match` compares the version alone.
+    pub(super) fn also(mut self, number: u64) -> Self {
+        self.also = Some(number);
         self
     }
 
@@ -67,6 +85,7 @@ impl Answer<()> {
             status: StatusCode::NO_CONTENT,
             body: None,
             version: None,
+            also: None,
             location: None,
             mode,
         }
@@ -76,11 +95,20 @@ impl Answer<()> {
 impl<T: Serialize> Responder for Answer<T> {
     type Body = actix_web::body::BoxBody;
 
-    fn respond_to(self, _: &HttpRequest) -> HttpResponse {
-        let mut response = HttpResponse::build(self.status);
+    fn respond_to(self, request: &HttpRequest) -> HttpResponse {
+        let tag = self.version.map(|version| match self.also {
+            Some(also) => format!("\"{version}.{also}\""),
+            None => format!("\"{version}\""),
+        });
+        let unchanged = tag.as_ref().is_some_and(|tag| has_seen(request, tag));
+        let mut response = HttpResponse::build(if unchanged {
+            StatusCode::NOT_MODIFIED
+        } else {
+            self.status
+        });
         response.insert_header((header::CACHE_CONTROL, "no-store"));
-        if let Some(version) = self.version {
-            response.insert_header((header::ETAG, format!("\"{version}\"")));
+        if let Some(tag) = tag {
+            response.insert_header((header::ETAG, tag));
         }
         if let Some(location) = self.location {
             response.insert_header((header::LOCATION, location));
@@ -89,10 +117,23 @@ impl<T: Serialize> Responder for Answer<T> {
             response.insert_header(("bailiwick-dry-run", "true"));
         }
         match self.body {
-            Some(body) => response.json(body),
-            None => response.finish(),
+            Some(body) if !unchanged => response.json(body),
+            _ => response.finish(),
         }
     }
+}
+
+/// Whether a reader has this very version already (`If-None-Match`, RFC 9110 section 13.1.2). Weak tags are
+/// compared like strong ones, as that section wants it.
+fn has_seen(request: &HttpRequest, tag: &str) -> bool {
+    let mut seen = request
+        .headers()
+        .get_all(header::IF_NONE_MATCH)
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(str::trim);
+    request.method() == Method::GET
+        && seen.any(|seen| seen == "*" || seen.strip_prefix("W/").unwrap_or(seen) == tag)
 }
 
 /// A page of a list.

@@ -18,7 +18,7 @@ use super::{
     operation::Operation,
     problem::Problem,
 };
-use crate::apis::{ApiAt, ApiChange, ApiRecord, NewApi};
+use crate::apis::{ApiChange, ApiRecord, NewApi};
 
 const ALL: &str = "/tenants/{tenant}/apis";
 const ONE: &str = "/tenants/{tenant}/apis/{api}";
@@ -64,6 +64,8 @@ pub(super) struct ApiView {
     name: String,
     audience: Audience,
     scopes: Vec<ApiScope>,
+    /// Whether it is the admin API itself: every change of it is refused (`built_in`).
+    built_in: bool,
     version: i64,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
@@ -72,6 +74,7 @@ pub(super) struct ApiView {
 impl From<ApiRecord> for ApiView {
     fn from(record: ApiRecord) -> Self {
         Self {
+            built_in: record.built_in(),
             id: record.api.id,
             name: record.api.name,
             audience: record.api.audience,
@@ -84,18 +87,17 @@ impl From<ApiRecord> for ApiView {
 }
 
 async fn list(at: InTenant, Params(search): Params<Searching>) -> Result<Listed<ApiView>, Problem> {
-    let page = search.page()?;
+    let (text, page) = (search.q.as_deref(), search.page()?);
     let found = at
         .plane
-        .list_apis(&at.caller, at.tenant, search.q.as_deref(), &page)
+        .list_apis(&at.caller, at.tenant, text, &page)
         .await?;
     Ok(Listed::page(found))
 }
 
 async fn get(at: InTenant, path: Path<(String, ApiId)>) -> Result<Answer<ApiView>, Problem> {
     let record = at.plane.get_api(&at.caller, at.tenant, path.1).await?;
-    let version = record.version;
-    Ok(Answer::ok(record.into()).version(version))
+    Ok(Answer::kept(record))
 }
 
 async fn create(
@@ -107,13 +109,8 @@ async fn create(
         .plane
         .create_api(&at.caller, at.tenant, new, write.mode)
         .await?;
-    let (location, version) = (
-        format!("/tenants/{}/apis/{}", at.tenant, record.api.id),
-        record.version,
-    );
-    Ok(Answer::created(record.into(), location)
-        .version(version)
-        .mode(write.mode))
+    let location = at.location(ALL, record.api.id);
+    Ok(Answer::kept(record).made_at(location).mode(write.mode))
 }
 
 async fn update(
@@ -122,13 +119,11 @@ async fn update(
     write: Overwriting,
     JsonBody(change): JsonBody<ApiChange>,
 ) -> Result<Answer<ApiView>, Problem> {
-    let which = which(&at, path.1, &write);
     let record = at
         .plane
-        .update_api(&at.caller, which, change, write.mode)
+        .update_api(&at.caller, at.thing(path.1, &write), change, write.mode)
         .await?;
-    let version = record.version;
-    Ok(Answer::ok(record.into()).version(version).mode(write.mode))
+    Ok(Answer::kept(record).mode(write.mode))
 }
 
 async fn delete(
@@ -137,15 +132,7 @@ async fn delete(
     write: Overwriting,
 ) -> Result<Answer<()>, Problem> {
     at.plane
-        .delete_api(&at.caller, which(&at, path.1, &write), write.mode)
+        .delete_api(&at.caller, at.thing(path.1, &write), write.mode)
         .await?;
     Ok(Answer::done(write.mode))
-}
-
-fn which(at: &InTenant, id: ApiId, write: &Overwriting) -> ApiAt {
-    ApiAt {
-        tenant: at.tenant,
-        id,
-        expected: write.expected,
-    }
 }

@@ -23,10 +23,12 @@ use super::{
     operation::Operation,
     problem::Problem,
 };
-use crate::applications::{
-    ApplicationAt, ApplicationChange, ApplicationRecord, CreatedApplication, NewApplication,
-    SecretRecord,
-    secrets::{MadeSecret, NewSecret},
+use crate::{
+    ThingAt,
+    applications::{
+        ApplicationChange, ApplicationRecord, CreatedApplication, NewApplication, SecretRecord,
+        secrets::{MadeSecret, NewSecret},
+    },
 };
 
 const ALL: &str = "/tenants/{tenant}/applications";
@@ -63,7 +65,7 @@ pub(super) fn operations() -> Vec<Operation> {
             .summary("Deletes an application with its secrets and client grants.")
             .needs(P::ApplicationsEdit),
         Operation::new("createApplicationSecret", Method::POST, SECRETS, create_secret)
-            .summary("Makes another secret, shown only here, and sets an end to the older one.")
+            .summary("Makes another secret, shown only here, and sets an end to the older one. Location and ETag are the application's.")
             .needs(P::SecretsManage)
             .takes::<NewSecret>(json!({"overlap_seconds": 86400}))
             .creates::<MadeSecretView>()
@@ -92,6 +94,8 @@ pub(super) struct ApplicationView {
     first_party: bool,
     /// Which secrets there are, oldest first; never their text.
     secrets: Vec<SecretRecord>,
+    /// Whether it is the console itself: every change of it is refused (`built_in`).
+    built_in: bool,
     version: i64,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
@@ -114,6 +118,7 @@ impl From<ApplicationRecord> for ApplicationView {
             signing_algorithm: application.signing_algorithm,
             first_party: application.first_party,
             secrets: record.secrets,
+            built_in: record.built_in,
             version: record.version,
             created_at: record.created_at,
             updated_at: record.updated_at,
@@ -164,10 +169,10 @@ async fn list(
     at: InTenant,
     Params(search): Params<Searching>,
 ) -> Result<Listed<ApplicationView>, Problem> {
-    let page = search.page()?;
+    let (text, page) = (search.q.as_deref(), search.page()?);
     let found = at
         .plane
-        .list_applications(&at.caller, at.tenant, search.q.as_deref(), &page)
+        .list_applications(&at.caller, at.tenant, text, &page)
         .await?;
     Ok(Listed::page(found))
 }
@@ -180,8 +185,7 @@ async fn get(
         .plane
         .get_application(&at.caller, at.tenant, path.1)
         .await?;
-    let version = record.version;
-    Ok(Answer::ok(record.into()).version(version))
+    Ok(Answer::kept(record))
 }
 
 async fn create(
@@ -193,8 +197,8 @@ async fn create(
         .plane
         .create_application(&at.caller, at.tenant, new, write.mode)
         .await?;
-    let (id, version) = (created.record.application.id, created.record.version);
-    let location = format!("/tenants/{}/applications/{id}", at.tenant);
+    let location = at.location(ALL, created.record.application.id);
+    let version = created.record.version;
     Ok(Answer::created(created.into(), location)
         .version(version)
         .mode(write.mode))
@@ -206,13 +210,11 @@ async fn update(
     write: Overwriting,
     JsonBody(change): JsonBody<ApplicationChange>,
 ) -> Result<Answer<ApplicationView>, Problem> {
-    let which = which(&at, path.1, &write);
     let record = at
         .plane
-        .update_application(&at.caller, which, change, write.mode)
+        .update_application(&at.caller, at.thing(path.1, &write), change, write.mode)
         .await?;
-    let version = record.version;
-    Ok(Answer::ok(record.into()).version(version).mode(write.mode))
+    Ok(Answer::kept(record).mode(write.mode))
 }
 
 async fn delete(
@@ -220,20 +222,20 @@ async fn delete(
     path: Path<(String, ApplicationId)>,
     write: Overwriting,
 ) -> Result<Answer<()>, Problem> {
-    let which = which(&at, path.1, &write);
     at.plane
-        .delete_application(&at.caller, which, write.mode)
+        .delete_application(&at.caller, at.thing(path.1, &write), write.mode)
         .await?;
     Ok(Answer::done(write.mode))
 }
 
+/// A secret has no address to be read at; what there is to know of it is in the application.
 async fn create_secret(
     at: InTenant,
     path: Path<(String, ApplicationId)>,
     write: Adding,
     JsonBody(new): JsonBody<NewSecret>,
 ) -> Result<Answer<MadeSecretView>, Problem> {
-    let which = ApplicationAt {
+    let which = ThingAt {
         tenant: at.tenant,
         id: path.1,
         expected: None,
@@ -242,12 +244,8 @@ async fn create_secret(
         .plane
         .add_application_secret(&at.caller, which, new, write.mode)
         .await?;
-    let (id, version) = (made.id, made.record.version);
-    let location = format!(
-        "/tenants/{}/applications/{}/secrets/{id}",
-        at.tenant, path.1
-    );
-    Ok(Answer::created(made.into(), location)
+    let version = made.record.version;
+    Ok(Answer::created(made.into(), at.location(ALL, path.1))
         .version(version)
         .mode(write.mode))
 }
@@ -257,17 +255,8 @@ async fn revoke_secret(
     path: Path<(String, ApplicationId, CredentialId)>,
     write: Overwriting,
 ) -> Result<Answer<()>, Problem> {
-    let which = which(&at, path.1, &write);
     at.plane
-        .revoke_application_secret(&at.caller, which, path.2, write.mode)
+        .revoke_application_secret(&at.caller, at.thing(path.1, &write), path.2, write.mode)
         .await?;
     Ok(Answer::done(write.mode))
-}
-
-fn which(at: &InTenant, id: ApplicationId, write: &Overwriting) -> ApplicationAt {
-    ApplicationAt {
-        tenant: at.tenant,
-        id,
-        expected: write.expected,
-    }
 }

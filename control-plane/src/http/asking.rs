@@ -4,8 +4,8 @@
 //! strictly: a misspelt `dry_run` that is ignored would change something.
 
 use std::{
-    future::{Future, Ready, ready},
-    pin::Pin,
+    fmt::Display,
+    future::{Ready, ready},
 };
 
 use actix_web::{
@@ -15,15 +15,12 @@ use actix_web::{
     http::{StatusCode, header},
     web::{Data, Query},
 };
-use contract::{
-    ids::TenantId,
-    tenant::{PLATFORM_SLUG, Slug},
-};
+use contract::ids::TenantId;
 use serde::{Deserialize, de::DeserializeOwned};
 use utoipa::IntoParams;
 
-use super::problem::Problem;
-use crate::{At, Caller, ControlPlane, Mode, PageRequest, Refusal};
+use super::{admit::admitted, problem::Problem};
+use crate::{At, Caller, ControlPlane, Mode, PageRequest, ThingAt};
 
 /// Who asks.
 pub(super) struct Asking {
@@ -50,7 +47,7 @@ impl Asking {
 impl Asking {
     /// The vendor's own tenant.
     pub(super) async fn platform(&self) -> Result<TenantId, Problem> {
-        Ok(self.plane.tenant_named(PLATFORM_SLUG).await?)
+        Ok(self.plane.platform_id().await?)
     }
 }
 
@@ -81,42 +78,35 @@ impl InTenant {
             expected: write.expected,
         }
     }
+
+    /// One thing of the tenant, and the version of it that the caller has seen.
+    pub(super) fn thing<Id>(&self, id: Id, write: &Overwriting) -> ThingAt<Id> {
+        ThingAt {
+            tenant: self.tenant,
+            id,
+            expected: write.expected,
+        }
+    }
+
+    /// Where a thing of the tenant is, among those that `all` lists.
+    pub(super) fn location(&self, all: &str, id: impl Display) -> String {
+        let all = all.replace("{tenant}", &self.tenant.to_string());
+        format!("{all}/{id}")
+    }
 }
 
 impl FromRequest for InTenant {
     type Error = Problem;
-    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+    type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let request = request.clone();
-        Box::pin(async move {
-            let Asking { plane, caller } = Asking::of(&request)?;
-            let name = request.match_info().query("tenant");
-            let tenant = plane.tenant_named(name).await?;
-            host::record_tenant(&request, &tenant.to_string());
+        ready(Asking::of(request).and_then(|Asking { plane, caller }| {
             Ok(Self {
                 plane,
                 caller,
-                tenant,
+                tenant: admitted(request).ok_or_else(Problem::unknown)?,
             })
-        })
-    }
-}
-
-impl ControlPlane {
-    /// The tenant that an address names by id or slug. Says nothing about whether the caller may know it:
-    /// the method that is called next does.
-    async fn tenant_named(&self, name: &str) -> Result<TenantId, Refusal> {
-        if let Ok(id) = name.parse() {
-            return Ok(id);
-        }
-        let missing = Refusal::NotFound { what: "tenant" };
-        let Ok(slug) = name.parse::<Slug>() else {
-            return Err(missing);
-        };
-        let tx = self.store().begin_read().await?;
-        let found = tx.find_tenant_by_slug(&slug).await?;
-        found.map(|tenant| tenant.id).ok_or(missing)
+        }))
     }
 }
 
@@ -195,6 +185,11 @@ pub(super) struct Writing {
     dry_run: bool,
 }
 
+/// How a request means its change.
+pub(super) fn writing(request: &HttpRequest) -> Result<Mode, Problem> {
+    params::<Writing>(request).map(|writing| writing.mode())
+}
+
 impl Writing {
     fn mode(&self) -> Mode {
         if self.dry_run {
@@ -270,6 +265,7 @@ fn seen(request: &HttpRequest) -> Result<Option<i64>, Problem> {
 fn parse_tag(tag: &str) -> Result<i64, Problem> {
     tag.strip_prefix('"')
         .and_then(|rest| rest.strip_suffix('"'))
-        .and_then(|version| version.parse().ok())
+        // What follows a point is what else was shown; only the version is compared.
+        .and_then(|tag| tag.split('.').next()?.parse().ok())
         .ok_or_else(|| Problem::malformed("If-Match is not an ETag that we gave, such as \"3\"."))
 }

@@ -18,7 +18,7 @@ use super::{
     operation::Operation,
     problem::Problem,
 };
-use crate::audit::{AuditFilter, AuditRecord, Outcome};
+use crate::audit::{AuditFilter, AuditRecord, ChainReport, Outcome};
 
 /// The operations of this resource.
 pub(super) fn operations() -> Vec<Operation> {
@@ -52,6 +52,24 @@ pub(super) fn operations() -> Vec<Operation> {
         .needs(P::PlatformAuditView)
         .query::<Filter>()
         .gives::<Listed<EventView>>(),
+        Operation::new(
+            "verifyAudit",
+            Method::GET,
+            "/tenants/{tenant}/audit-chain",
+            verify,
+        )
+        .summary("Checks a tenant's whole audit log, each event against the one before it.")
+        .needs(P::AuditView)
+        .gives::<ChainView>(),
+        Operation::new(
+            "verifyPlatformAudit",
+            Method::GET,
+            "/audit-chain",
+            verify_platform,
+        )
+        .summary("Checks the platform's whole audit log, each event against the one before it.")
+        .needs(P::PlatformAuditView)
+        .gives::<ChainView>(),
     ]
 }
 
@@ -167,6 +185,27 @@ impl From<AuditRecord> for EventView {
     }
 }
 
+/// What a check of a whole log found.
+#[derive(Debug, Serialize, ToSchema)]
+struct ChainView {
+    /// Events that hold.
+    events: u64,
+    /// The hash of the last one that holds; note it elsewhere to notice a log that was cut.
+    head: ContentHash,
+    /// The first position that does not hold; `null` if all do.
+    broken_at: Option<u64>,
+}
+
+impl From<ChainReport> for ChainView {
+    fn from(report: ChainReport) -> Self {
+        Self {
+            events: report.events,
+            head: report.head,
+            broken_at: report.broken_at,
+        }
+    }
+}
+
 async fn list(at: InTenant, Params(filter): Params<Filter>) -> Result<Listed<EventView>, Problem> {
     let page = page(filter.limit, filter.cursor.as_deref())?;
     let found = at
@@ -195,5 +234,18 @@ async fn get(at: InTenant, path: Path<(String, EventId)>) -> Result<Answer<Event
             .get_audit_event(&at.caller, at.tenant, path.1)
             .await?
             .into(),
+    ))
+}
+
+async fn verify(at: InTenant) -> Result<Answer<ChainView>, Problem> {
+    Ok(Answer::ok(
+        at.plane.verify_audit(&at.caller, at.tenant).await?.into(),
+    ))
+}
+
+async fn verify_platform(ask: Asking) -> Result<Answer<ChainView>, Problem> {
+    let platform = ask.platform().await?;
+    Ok(Answer::ok(
+        ask.plane.verify_audit(&ask.caller, platform).await?.into(),
     ))
 }

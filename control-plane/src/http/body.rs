@@ -64,7 +64,8 @@ fn check_announced_length(request: &HttpRequest) -> Result<(), Problem> {
     }
 }
 
-async fn read(mut payload: Payload) -> Result<BytesMut, Problem> {
+/// Reads a body to its end.
+pub(super) async fn read(mut payload: Payload) -> Result<BytesMut, Problem> {
     let mut bytes = BytesMut::new();
     while let Some(chunk) = payload.next().await {
         let chunk = chunk.map_err(|_| Problem::malformed("The body ended too early."))?;

@@ -2,7 +2,7 @@
 
 use actix_web::http::Method;
 use contract::{
-    duty::{Area, DutyKey},
+    duty::{Area, DutyKey, Standing},
     ids::{OperatorId, TenantId, UserId},
     permission::Permission,
     role::{Party, Role},
@@ -46,6 +46,8 @@ struct DutyView {
     title: &'static str,
     sentence: &'static str,
     permissions: Vec<Permission>,
+    /// Whether the product enforces it, people owe it to each other, or it waits for its feature.
+    standing: Standing,
     /// What the accountable party owes beyond the API; empty if nothing.
     obligation: &'static str,
     /// The outcome of NIST CSF 2.0 it serves.
@@ -65,6 +67,7 @@ impl From<DutyKey> for DutyView {
             title: duty.title,
             sentence: duty.sentence,
             permissions: duty.permissions.to_vec(),
+            standing: duty.standing(),
             obligation: duty.obligation,
             csf: duty.csf,
             accountable: duty.accountable,

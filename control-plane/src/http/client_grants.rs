@@ -21,7 +21,7 @@ use super::{
     problem::Problem,
 };
 use crate::client_grants::{
-    ClientGrantAt, ClientGrantChange, ClientGrantFilter, ClientGrantRecord, NewClientGrant,
+    ClientGrantChange, ClientGrantFilter, ClientGrantRecord, NewClientGrant,
 };
 
 const ALL: &str = "/tenants/{tenant}/client-grants";
@@ -127,8 +127,7 @@ async fn get(
         .plane
         .get_client_grant(&at.caller, at.tenant, path.1)
         .await?;
-    let version = record.version;
-    Ok(Answer::ok(record.into()).version(version))
+    Ok(Answer::kept(record))
 }
 
 async fn create(
@@ -140,11 +139,8 @@ async fn create(
         .plane
         .create_client_grant(&at.caller, at.tenant, new, write.mode)
         .await?;
-    let location = format!("/tenants/{}/client-grants/{}", at.tenant, record.grant.id);
-    let version = record.version;
-    Ok(Answer::created(record.into(), location)
-        .version(version)
-        .mode(write.mode))
+    let location = at.location(ALL, record.grant.id);
+    Ok(Answer::kept(record).made_at(location).mode(write.mode))
 }
 
 async fn update(
@@ -153,13 +149,11 @@ async fn update(
     write: Overwriting,
     JsonBody(change): JsonBody<ClientGrantChange>,
 ) -> Result<Answer<ClientGrantView>, Problem> {
-    let which = which(&at, path.1, &write);
     let record = at
         .plane
-        .update_client_grant(&at.caller, which, change, write.mode)
+        .update_client_grant(&at.caller, at.thing(path.1, &write), change, write.mode)
         .await?;
-    let version = record.version;
-    Ok(Answer::ok(record.into()).version(version).mode(write.mode))
+    Ok(Answer::kept(record).mode(write.mode))
 }
 
 async fn delete(
@@ -168,15 +162,7 @@ async fn delete(
     write: Overwriting,
 ) -> Result<Answer<()>, Problem> {
     at.plane
-        .delete_client_grant(&at.caller, which(&at, path.1, &write), write.mode)
+        .delete_client_grant(&at.caller, at.thing(path.1, &write), write.mode)
         .await?;
     Ok(Answer::done(write.mode))
-}
-
-fn which(at: &InTenant, id: ClientGrantId, write: &Overwriting) -> ClientGrantAt {
-    ClientGrantAt {
-        tenant: at.tenant,
-        id,
-        expected: write.expected,
-    }
 }

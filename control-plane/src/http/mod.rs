@@ -4,6 +4,7 @@
 //! the method, so that this door and the console cannot disagree. One list of operations ([`operations`])
 //! drives the router, the OpenAPI document and the tests.
 
+mod admit;
 mod answer;
 mod apis;
 mod applications;
@@ -12,26 +13,33 @@ mod audit_events;
 mod body;
 mod catalogues;
 mod client_grants;
+mod idempotency;
 mod nodes;
 mod openapi;
 mod operation;
 mod operators;
+mod oversight;
 mod policies;
 mod problem;
 mod releases;
 mod resource_metadata;
 mod responsibilities;
+mod role_assignments;
+mod scoped;
 mod tenants;
 mod token;
 
 use actix_web::{
     HttpResponse, Resource,
+    dev::{ServiceFactory, ServiceRequest, ServiceResponse},
     middleware::from_fn,
     web::{self, Data, ServiceConfig},
 };
 use url::Url;
 
 use self::{
+    admit::admit,
+    idempotency::once,
     operation::Operation,
     problem::{Problem, as_problems},
     resource_metadata::PublicUrl,
@@ -58,16 +66,41 @@ pub fn configure(config: &mut ServiceConfig, plane: &ControlPlane, public_url: &
         .service(guarded);
 }
 
+/// What a resource is once something is wrapped around it.
+trait Answers:
+    ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse,
+        Error = actix_web::Error,
+        InitError = (),
+    >
+{
+}
+
+impl<S> Answers for S where
+    S: ServiceFactory<
+            ServiceRequest,
+            Config = (),
+            Response = ServiceResponse,
+            Error = actix_web::Error,
+            InitError = (),
+        >
+{
+}
+
 /// Every operation there is.
 fn operations() -> Vec<Operation> {
     [
         tenants::operations(),
+        oversight::operations(),
         policies::operations(),
         applications::operations(),
         apis::operations(),
         client_grants::operations(),
         responsibilities::operations(),
         operators::operations(),
+        role_assignments::operations(),
         releases::operations(),
         audit_events::operations(),
         nodes::operations(),
@@ -90,7 +123,7 @@ fn by_path(operations: Vec<Operation>) -> Vec<(&'static str, Vec<Operation>)> {
     paths
 }
 
-fn resource(path: &'static str, operations: Vec<Operation>) -> Resource {
+fn resource(path: &'static str, operations: Vec<Operation>) -> Resource<impl Answers> {
     let methods: Vec<String> = operations
         .iter()
         .map(|one| one.method.to_string())
@@ -101,23 +134,16 @@ fn resource(path: &'static str, operations: Vec<Operation>) -> Resource {
         .fold(web::resource(path), |resource, one| {
             resource.route(one.into_route())
         });
-    resource.default_service(web::to(move || {
-        let problem = Problem::method_not_allowed(allow.clone());
-        async move { Err::<HttpResponse, _>(problem) }
-    }))
+    resource
+        .default_service(web::to(move || {
+            let problem = Problem::method_not_allowed(allow.clone());
+            async move { Err::<HttpResponse, _>(problem) }
+        }))
+        .wrap(from_fn(once))
+        .wrap(from_fn(admit))
 }
 
-fn public(
-    path: &'static str,
-) -> Resource<
-    impl actix_web::dev::ServiceFactory<
-        actix_web::dev::ServiceRequest,
-        Config = (),
-        Response = actix_web::dev::ServiceResponse,
-        Error = actix_web::Error,
-        InitError = (),
-    >,
-> {
+fn public(path: &'static str) -> Resource<impl Answers> {
     web::resource(path)
         .default_service(web::to(|| async {
             Err::<HttpResponse, _>(Problem::method_not_allowed("GET".to_owned()))

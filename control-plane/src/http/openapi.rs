@@ -11,7 +11,7 @@ use utoipa::{
         ComponentsBuilder, Content, ContentBuilder, Info, OpenApi, OpenApiBuilder, Ref, RefOr,
         Required, Response, ResponseBuilder,
         extensions::ExtensionsBuilder,
-        header::HeaderBuilder,
+        header::{Header, HeaderBuilder},
         path::{
             HttpMethod, Operation as Documented, OperationBuilder, Parameter, ParameterBuilder,
             ParameterIn, PathItem, PathsBuilder,
@@ -73,7 +73,9 @@ fn info() -> Info {
              `x-bailiwick-permission`; a tenant's responsibility matrix may keep one party out all the \
              same. Errors are problem documents (RFC 9457). Lists are paged by cursor. Changes take \
              `dry_run=true`, which tries everything and keeps nothing; what overwrites or removes \
-             demands `If-Match`.",
+             demands `If-Match`. A POST that carries an `Idempotency-Key` is carried out once: sent again \
+             within 24 hours it gets the same answer, with `Idempotency-Replayed: true`. Refusals are not \
+             remembered.",
         ))
         .build()
 }
@@ -126,6 +128,12 @@ fn documented(operation: &Operation) -> Documented {
         ));
     }
     built = built.response(operation.answer.status.as_str(), success(operation));
+    if operation.is_conditional() {
+        let unchanged = ResponseBuilder::new()
+            .description("The caller has the current version already.")
+            .header("ETag", header("The version."));
+        built = built.response(StatusCode::NOT_MODIFIED.as_str(), unchanged.build());
+    }
     for (status, reason) in problems(operation) {
         built = built.response(status.as_str(), problem(status, reason));
     }
@@ -154,17 +162,46 @@ fn parameters(operation: &Operation) -> Vec<Parameter> {
             };
             text(name, ParameterIn::Path, description)
         });
-    let guard = operation.guarded.then(|| {
-        text(
-            "If-Match",
-            ParameterIn::Header,
-            "The ETag of the version the caller has seen, or `*` to overwrite any.",
-        )
-    });
     in_path
-        .chain(guard)
+        .chain(conditions(operation))
         .chain(operation.query.clone())
         .collect()
+}
+
+/// The headers that make a request conditional, or harmless to repeat.
+fn conditions(operation: &Operation) -> Vec<Parameter> {
+    let mut headers = Vec::new();
+    if operation.guarded {
+        let about = "The ETag of the version the caller has seen, or `*` to overwrite any.";
+        let mut guard = text("If-Match", ParameterIn::Header, about);
+        if operation.may_be_first {
+            guard.required = Required::False;
+            headers.push(optional(
+                "If-None-Match",
+                "`*`, in place of If-Match: the caller has seen that there is none yet.",
+            ));
+        }
+        headers.insert(0, guard);
+    }
+    if operation.is_conditional() {
+        headers.push(optional(
+            "If-None-Match",
+            "The ETag of what the caller has; 304 if it is still that.",
+        ));
+    }
+    if operation.is_repeatable() {
+        headers.push(optional(
+            "Idempotency-Key",
+            "1 to 255 visible ASCII characters, new for each request; makes it harmless to send again. Counts per operator and tenant, for 24 hours.",
+        ));
+    }
+    headers
+}
+
+fn optional(name: &str, description: &str) -> Parameter {
+    let mut header = text(name, ParameterIn::Header, description);
+    header.required = Required::False;
+    header
 }
 
 fn text(name: &str, place: ParameterIn, description: &str) -> Parameter {
@@ -178,12 +215,6 @@ fn text(name: &str, place: ParameterIn, description: &str) -> Parameter {
 }
 
 fn success(operation: &Operation) -> Response {
-    let header = |description: &str| {
-        HeaderBuilder::new()
-            .schema(Some(ObjectBuilder::new().schema_type(Type::String)))
-            .description(Some(description))
-            .build()
-    };
     let mut response = ResponseBuilder::new().description("Done.");
     if let Some(schema) = &operation.answer.schema {
         response = response.content("application/json", Content::new(Some(schema.clone())));
@@ -197,7 +228,18 @@ fn success(operation: &Operation) -> Response {
     if operation.is_change() {
         response = response.header("Bailiwick-Dry-Run", header("`true` if nothing was kept."));
     }
+    if operation.is_repeatable() {
+        let replayed = "`true` if this is the answer to an earlier request with the same key.";
+        response = response.header("Idempotency-Replayed", header(replayed));
+    }
     response.build()
+}
+
+fn header(description: &str) -> Header {
+    HeaderBuilder::new()
+        .schema(Some(ObjectBuilder::new().schema_type(Type::String)))
+        .description(Some(description))
+        .build()
 }
 
 /// What can go wrong, beyond what can go wrong everywhere.
@@ -225,21 +267,38 @@ fn problems(operation: &Operation) -> Vec<(StatusCode, &'static str)> {
             "It contradicts what is there already.",
         ));
     }
-    if operation.guarded {
+    if operation.compares {
         problems.push((
             StatusCode::PRECONDITION_FAILED,
             "It was changed in the meantime.",
         ));
+    }
+    if operation.guarded {
         problems.push((StatusCode::PRECONDITION_REQUIRED, "If-Match is missing."));
     }
-    if operation.body.is_some() {
+    if operation.body.is_some() || operation.is_repeatable() {
         problems.push((
             StatusCode::PAYLOAD_TOO_LARGE,
             "The body is larger than 1 MiB.",
         ));
-        problems.push((StatusCode::UNSUPPORTED_MEDIA_TYPE, "The body is not JSON."));
-        problems.push((StatusCode::UNPROCESSABLE_ENTITY, "A value breaks a rule."));
     }
+    if operation.body.is_some() {
+        problems.push((StatusCode::UNSUPPORTED_MEDIA_TYPE, "The body is not JSON."));
+    }
+    if operation.is_change() {
+        problems.push((
+            StatusCode::UNPROCESSABLE_ENTITY,
+            if operation.is_repeatable() {
+                "A value breaks a rule, or the Idempotency-Key was sent with another request."
+            } else {
+                "A value breaks a rule."
+            },
+        ));
+    }
+    problems.push((
+        StatusCode::SERVICE_UNAVAILABLE,
+        "What is needed is not there right now, such as a node; nothing was changed.",
+    ));
     problems
 }
 

@@ -81,6 +81,10 @@ pub(super) struct Operation {
     pub(super) answer: AnswerDoc,
     /// Whether `If-Match` is demanded.
     pub(super) guarded: bool,
+    /// Whether `If-None-Match: *` may stand in its place: there may be nothing to overwrite yet.
+    pub(super) may_be_first: bool,
+    /// Whether a version that is stale is refused, wherever the caller names it.
+    pub(super) compares: bool,
     /// Whether the answer has an `ETag`.
     pub(super) versioned: bool,
     /// The schemas it mentions.
@@ -115,6 +119,8 @@ impl Operation {
                 schema: None,
             },
             guarded,
+            may_be_first: false,
+            compares: guarded,
             versioned: false,
             schemas: Vec::new(),
             route: web::method(method.clone()).to(handler),
@@ -179,7 +185,30 @@ impl Operation {
     /// There is no version to compare: the thing never changes.
     pub(super) fn unguarded(mut self) -> Self {
         self.guarded = false;
+        self.compares = false;
         self
+    }
+
+    /// What is to be overwritten may not be there yet.
+    pub(super) fn or_first(mut self) -> Self {
+        self.may_be_first = true;
+        self
+    }
+
+    /// The versions the caller has seen are in the body, and are compared.
+    pub(super) fn compares(mut self) -> Self {
+        self.compares = true;
+        self
+    }
+
+    /// Whether `Idempotency-Key` is heard.
+    pub(super) fn is_repeatable(&self) -> bool {
+        self.method == Method::POST
+    }
+
+    /// Whether a reader who has the current version is told so instead of being sent it again.
+    pub(super) fn is_conditional(&self) -> bool {
+        self.versioned && !self.is_change()
     }
 
     /// Whether it changes something.

@@ -1,14 +1,11 @@
-//! `/v1/operators`, `/v1/role-assignments` and the same below a tenant: who may administer, and as what.
+//! `/v1/operators` and the same below a tenant: who may administer, and their invitations.
 //!
-//! Vendor staff and a tenant's operators differ only in the scope, so each handler exists once and the
-//! extractor [`ScopeOf`] says which it is.
+//! What an operator holds beyond the role they were invited with is in [`super::role_assignments`].
 
-use std::{future::Future, pin::Pin};
-
-use actix_web::{FromRequest, HttpRequest, dev::Payload, http::Method, web::Path};
+use actix_web::{HttpRequest, http::Method};
 use chrono::{DateTime, Utc};
 use contract::{
-    ids::{AssignmentId, OperatorId, UserId},
+    ids::{OperatorId, UserId},
     permission::Permission as P,
     role::{Party, Role},
 };
@@ -18,51 +15,43 @@ use utoipa::ToSchema;
 
 use super::{
     answer::{Answer, Listed},
-    asking::{Adding, Asking, InTenant},
+    asking::Adding,
     body::JsonBody,
     operation::Operation,
     problem::Problem,
+    role_assignments::AssignmentView,
+    scoped::{ScopeOf, named},
 };
 use crate::{
-    Caller, ControlPlane, HeldRole, Scope,
-    assignments::{Assignment, Member},
+    assignments::Member,
     operators::{Invitation, Invited, Invitee, Operator, OperatorKind},
 };
 
 /// The operations of this resource.
 pub(super) fn operations() -> Vec<Operation> {
     let mut all = of_scope(
-        [
-            "listStaff", "inviteStaff", "assignStaffRole", "removeStaffRole",
-        ],
-        [
-            "/operators",
-            "/role-assignments",
-            "/role-assignments/{staff_assignment}",
-        ],
+        ["listStaff", "inviteStaff", "resendStaffInvitation"],
+        ["/operators", "/operators/{staff}/invitation"],
         [P::StaffView, P::StaffManage],
-        ("support_engineer", "opr_01h00000000000000000000001"),
+        "support_engineer",
     );
     all.extend(of_scope(
-        [
-            "listOperators", "inviteOperator", "assignRole", "removeRole",
-        ],
+        ["listOperators", "inviteOperator", "resendInvitation"],
         [
             "/tenants/{tenant}/operators",
-            "/tenants/{tenant}/role-assignments",
-            "/tenants/{tenant}/role-assignments/{assignment}",
+            "/tenants/{tenant}/operators/{operator}/invitation",
         ],
         [P::RolesView, P::RolesManage],
-        ("tenant_auditor", "opr_01h00000000000000000000000"),
+        "tenant_auditor",
     ));
     all
 }
 
 fn of_scope(
-    [list_id, invite_id, assign_id, remove_id]: [&'static str; 4],
-    [people, roles, one]: [&'static str; 3],
+    [list_id, invite_id, resend_id]: [&'static str; 3],
+    [people, invitation]: [&'static str; 2],
     [view, manage]: [P; 2],
-    (role, operator): (&str, &str),
+    role: &str,
 ) -> Vec<Operation> {
     let new = json!({"name": "Kim New", "email": "kim@example.com", "role": role});
     vec![
@@ -71,75 +60,15 @@ fn of_scope(
             .needs(view)
             .gives::<Listed<MemberView>>(),
         Operation::new(invite_id, Method::POST, people, invite)
-            .summary("Invites a person and gives them a role; someone who is an operator already gets the role.")
+            .summary("Invites a person and gives them a role; someone who is an operator already gets the role. Location is the role's.")
             .needs(manage)
             .takes::<InvitationBody>(new)
             .creates::<InvitedView>(),
-        Operation::new(assign_id, Method::POST, roles, assign)
-            .summary("Gives another role to an operator who holds one here.")
+        Operation::new(resend_id, Method::POST, invitation, resend)
+            .summary("Sends an invitation again that nobody has accepted yet; the earlier link stops working.")
             .needs(manage)
-            .takes::<AssignmentBody>(json!({"operator": operator, "role": role}))
-            .creates::<AssignmentView>(),
-        Operation::new(remove_id, Method::DELETE, one, remove)
-            .summary("Takes a role from its holder; the last owner keeps theirs.")
-            .needs(manage)
-            .unguarded(),
+            .gives::<InvitationView>(),
     ]
-}
-
-/// Who asks, and about which scope.
-struct ScopeOf {
-    plane: ControlPlane,
-    caller: Caller,
-    scope: Scope,
-}
-
-impl ScopeOf {
-    fn role(&self, role: Role) -> HeldRole {
-        HeldRole {
-            role,
-            scope: self.scope,
-        }
-    }
-
-    fn path(&self) -> String {
-        match self.scope {
-            Scope::Platform => String::new(),
-            Scope::Tenant(tenant) => format!("/tenants/{tenant}"),
-        }
-    }
-}
-
-impl FromRequest for ScopeOf {
-    type Error = Problem;
-    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
-
-    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        if request.match_info().get("tenant").is_none() {
-            let ask = Asking::from_request(request, payload).into_inner();
-            return Box::pin(async move {
-                let Asking { plane, caller } = ask?;
-                Ok(Self {
-                    plane,
-                    caller,
-                    scope: Scope::Platform,
-                })
-            });
-        }
-        let at = InTenant::from_request(request, payload);
-        Box::pin(async move {
-            let InTenant {
-                plane,
-                caller,
-                tenant,
-            } = at.await?;
-            Ok(Self {
-                plane,
-                caller,
-                scope: Scope::Tenant(tenant),
-            })
-        })
-    }
 }
 
 /// A person to be invited.
@@ -168,14 +97,6 @@ struct InvitationBody {
     role: Role,
 }
 
-/// Who is to hold which role.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct AssignmentBody {
-    operator: OperatorId,
-    role: Role,
-}
-
 /// An operator.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct OperatorView {
@@ -187,6 +108,8 @@ pub(super) struct OperatorView {
     /// Whether a person is behind it: `person` or `data_dir`.
     kind: &'static str,
     created_at: DateTime<Utc>,
+    /// When they first came with their account; `null` while they are only invited.
+    accepted_at: Option<DateTime<Utc>>,
 }
 
 impl From<Operator> for OperatorView {
@@ -199,28 +122,7 @@ impl From<Operator> for OperatorView {
             party: operator.party,
             kind: OperatorKind::as_str(operator.kind),
             created_at: operator.created_at,
-        }
-    }
-}
-
-/// A role that an operator holds.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct AssignmentView {
-    id: AssignmentId,
-    operator: OperatorId,
-    role: Role,
-    created_at: DateTime<Utc>,
-    created_by: String,
-}
-
-impl From<Assignment> for AssignmentView {
-    fn from(assignment: Assignment) -> Self {
-        Self {
-            id: assignment.id,
-            operator: assignment.operator,
-            role: assignment.role,
-            created_at: assignment.created_at,
-            created_by: assignment.created_by,
+            accepted_at: operator.accepted_at,
         }
     }
 }
@@ -241,31 +143,43 @@ impl From<Member> for MemberView {
     }
 }
 
-/// An operator with a new role.
+/// What became of an invitation.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct InvitedView {
-    operator: OperatorView,
-    assignment: AssignmentView,
-    /// What became of the invitation: `sent`, `not_needed`, `tried` (dry run) or `not_sent`.
+pub(super) struct InvitationView {
+    /// `sent`: on its way, unless the person can sign in already; `not_needed`; `tried` (dry run); `not_sent`.
     invitation: &'static str,
     /// Why it was not sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
 }
 
-impl From<Invited> for InvitedView {
-    fn from(invited: Invited) -> Self {
-        let (invitation, reason) = match invited.invitation {
+impl From<Invitation> for InvitationView {
+    fn from(invitation: Invitation) -> Self {
+        let (invitation, reason) = match invitation {
             Invitation::Sent => ("sent", None),
             Invitation::NotNeeded => ("not_needed", None),
             Invitation::Tried => ("tried", None),
             Invitation::NotSent { reason } => ("not_sent", Some(reason)),
         };
+        Self { invitation, reason }
+    }
+}
+
+/// An operator with a new role.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct InvitedView {
+    operator: OperatorView,
+    assignment: AssignmentView,
+    #[serde(flatten)]
+    invitation: InvitationView,
+}
+
+impl From<Invited> for InvitedView {
+    fn from(invited: Invited) -> Self {
         Self {
             operator: invited.operator.into(),
             assignment: invited.assignment.into(),
-            invitation,
-            reason,
+            invitation: invited.invitation.into(),
         }
     }
 }
@@ -293,29 +207,14 @@ async fn invite(
     Ok(Answer::created(invited.into(), location).mode(write.mode))
 }
 
-async fn assign(
+async fn resend(
     at: ScopeOf,
+    request: HttpRequest,
     write: Adding,
-    JsonBody(body): JsonBody<AssignmentBody>,
-) -> Result<Answer<AssignmentView>, Problem> {
-    let given = at
+) -> Result<Answer<InvitationView>, Problem> {
+    let sent = at
         .plane
-        .assign_role(&at.caller, at.role(body.role), body.operator, write.mode)
+        .resend_invitation(&at.caller, at.scope, named(&request)?, write.mode)
         .await?;
-    let location = format!("{}/role-assignments/{}", at.path(), given.id);
-    Ok(Answer::created(given.into(), location).mode(write.mode))
-}
-
-async fn remove(at: ScopeOf, request: HttpRequest, write: Adding) -> Result<Answer<()>, Problem> {
-    let segments = Path::<Vec<String>>::extract(&request)
-        .await
-        .map_err(|_| Problem::unknown())?;
-    let assignment = segments
-        .last()
-        .and_then(|id| id.parse().ok())
-        .ok_or_else(Problem::unknown)?;
-    at.plane
-        .remove_role(&at.caller, at.scope, assignment, write.mode)
-        .await?;
-    Ok(Answer::done(write.mode))
+    Ok(Answer::ok(sent.into()).mode(write.mode))
 }

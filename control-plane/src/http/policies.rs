@@ -39,7 +39,7 @@ pub(super) fn operations() -> Vec<Operation> {
             .needs(P::PoliciesView)
             .gives::<Listed<PolicyView>>(),
         Operation::new("getPolicy", Method::GET, ONE, get)
-            .summary("Reads one kind. The ETag is the version in force.")
+            .summary("Reads one kind. The ETag is the version in force and that of the draft.")
             .needs(P::PoliciesView)
             .gives::<PolicyView>()
             .versioned(),
@@ -58,7 +58,8 @@ pub(super) fn operations() -> Vec<Operation> {
             .needs(Access::DraftOfKind)
             .takes::<Policy>(draft)
             .gives::<DraftView>()
-            .versioned(),
+            .versioned()
+            .or_first(),
         Operation::new("discardPolicyDraft", Method::DELETE, DRAFT, discard_draft)
             .summary("Throws the draft away.")
             .needs(Access::DraftOfKind),
@@ -70,6 +71,7 @@ pub(super) fn operations() -> Vec<Operation> {
             .summary("Puts exactly the draft that was looked at into force, and releases it to the nodes.")
             .needs(Access::PublishOfKind)
             .takes::<PublishBody>(json!({"draft_version": 1, "base_version": 1}))
+            .compares()
             .gives::<PublishedView>()
             .versioned(),
     ]
@@ -201,7 +203,10 @@ async fn get(
 ) -> Result<Answer<PolicyView>, Problem> {
     let state = at.plane.get_policy(&at.caller, at.tenant, path.1).await?;
     let version = state.published.version;
-    Ok(Answer::ok(state.into()).version(version))
+    let draft = state.draft.as_ref().map_or(0, |draft| draft.version);
+    Ok(Answer::ok(state.into())
+        .version(version)
+        .also(draft.unsigned_abs()))
 }
 
 async fn versions(

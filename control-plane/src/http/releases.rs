@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use actix_web::{http::Method, web::Path};
 use chrono::{DateTime, Utc};
 use contract::{
-    application::SigningAlgorithm, frames::PublicKey, permission::Permission as P,
+    application::SigningAlgorithm, frames::PublicKey, ids::NodeId, permission::Permission as P,
     section::ContentHash, tenant::TenantStatus,
 };
 use serde::Serialize;
@@ -18,7 +18,7 @@ use super::{
     operation::Operation,
     problem::Problem,
 };
-use crate::releases::{ReleaseDetail, ReleaseSummary};
+use crate::releases::{Effectiveness, ReleaseDetail, ReleaseSummary, Serving};
 
 /// The operations of this resource.
 pub(super) fn operations() -> Vec<Operation> {
@@ -42,6 +42,15 @@ pub(super) fn operations() -> Vec<Operation> {
         .summary("Reads a release: its sections by hash, and the signed manifest.")
         .needs(P::SettingsView)
         .gives::<ReleaseDetailView>(),
+        Operation::new(
+            "getEffectiveness",
+            Method::GET,
+            "/tenants/{tenant}/effectiveness",
+            effectiveness,
+        )
+        .summary("Says how far the current release has come: which node serves which version.")
+        .needs(P::SettingsView)
+        .gives::<EffectivenessView>(),
         Operation::new("listKeys", Method::GET, "/tenants/{tenant}/keys", keys)
             .summary("Lists the public keys that sign the tenant's tokens.")
             .needs(P::KeysView)
@@ -99,6 +108,49 @@ impl From<ReleaseDetail> for ReleaseDetailView {
     }
 }
 
+/// How far a tenant's current release has come.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct EffectivenessView {
+    /// The current release.
+    version: u64,
+    /// How many nodes serve it or a later one.
+    applied: usize,
+    /// The nodes of the tenant's region that are connected or said anything about the tenant.
+    nodes: Vec<ServingView>,
+}
+
+/// What one node serves of a tenant.
+#[derive(Debug, Serialize, ToSchema)]
+struct ServingView {
+    node: NodeId,
+    connected: bool,
+    /// The release it confirmed; 0 for none.
+    applied: u64,
+    /// Why it refused the current release.
+    rejected: Option<String>,
+}
+
+impl From<Effectiveness> for EffectivenessView {
+    fn from(reach: Effectiveness) -> Self {
+        Self {
+            version: reach.version,
+            applied: reach.applied,
+            nodes: reach.serving.into_iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl From<Serving> for ServingView {
+    fn from(serving: Serving) -> Self {
+        Self {
+            node: serving.node,
+            connected: serving.connected,
+            applied: serving.applied,
+            rejected: serving.rejected,
+        }
+    }
+}
+
 /// A public key.
 #[derive(Debug, Serialize, ToSchema)]
 struct KeyView {
@@ -140,6 +192,12 @@ async fn get(
             .get_release(&at.caller, at.tenant, path.1)
             .await?
             .into(),
+    ))
+}
+
+async fn effectiveness(at: InTenant) -> Result<Answer<EffectivenessView>, Problem> {
+    Ok(Answer::ok(
+        at.plane.effectiveness(&at.caller, at.tenant).await?.into(),
     ))
 }
 

@@ -16,7 +16,7 @@ use super::{
     asking::{Adding, Asking, InTenant, Overwriting, Params, Searching},
     body::JsonBody,
     operation::{Access, Operation},
-    operators::{InvitedView, InviteeBody},
+    operators::{InvitationView, InvitedView, InviteeBody},
     problem::Problem,
 };
 use crate::{
@@ -27,6 +27,7 @@ use crate::{
 const ALL: &str = "/tenants";
 const ONE: &str = "/tenants/{tenant}";
 const STATUS: &str = "/tenants/{tenant}/status";
+const OWNER: &str = "/tenants/{tenant}/owner-invitation";
 
 /// The operations of this resource.
 pub(super) fn operations() -> Vec<Operation> {
@@ -66,6 +67,11 @@ pub(super) fn operations() -> Vec<Operation> {
             .takes::<StatusBody>(json!({"status": "suspended"}))
             .gives::<TenantView>()
             .versioned(),
+        Operation::new("resendOwnerInvitation", Method::POST, OWNER, resend_owner)
+            .summary("Sends a tenant's first owner the invitation again, to another address if one is given, while no owner has come.")
+            .needs(P::TenantsCreate)
+            .takes::<OwnerInvitationBody>(json!({"email": "ada.admin@globex.example"}))
+            .gives::<InvitationView>(),
     ]
 }
 
@@ -81,12 +87,15 @@ pub(super) struct TenantView {
     status: TenantStatus,
     /// The issuer identifier of its tokens.
     issuer: String,
+    /// The current release; which nodes serve it says its effectiveness.
+    release: u64,
     version: i64,
     created_at: DateTime<Utc>,
 }
 
 impl TenantView {
-    fn of(plane: &ControlPlane, tenant: Tenant) -> Self {
+    /// A tenant as it is shown.
+    pub(super) fn of(plane: &ControlPlane, tenant: Tenant) -> Self {
         Self {
             issuer: plane.issuer(&tenant),
             id: tenant.id,
@@ -96,6 +105,7 @@ impl TenantView {
             region: tenant.region,
             host: tenant.host,
             status: tenant.status,
+            release: tenant.release_version,
             version: tenant.version,
             created_at: tenant.created_at,
         }
@@ -138,6 +148,14 @@ pub(super) struct StatusBody {
     status: TenantStatus,
 }
 
+/// How a tenant's first owner is to be invited again.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct OwnerInvitationBody {
+    /// Another address, if the first one was wrong.
+    email: Option<String>,
+}
+
 /// A new tenant, and what became of the invitation.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct CreatedTenantView {
@@ -161,8 +179,15 @@ async fn list(
 
 async fn get(at: InTenant) -> Result<Answer<TenantView>, Problem> {
     let tenant = at.plane.get_tenant(&at.caller, at.tenant).await?;
-    let version = tenant.version;
-    Ok(Answer::ok(TenantView::of(&at.plane, tenant)).version(version))
+    Ok(shown(&at, tenant))
+}
+
+/// A tenant with its tag: its version, and the release that is shown with it.
+fn shown(at: &InTenant, tenant: Tenant) -> Answer<TenantView> {
+    let (version, release) = (tenant.version, tenant.release_version);
+    Answer::ok(TenantView::of(&at.plane, tenant))
+        .version(version)
+        .also(release)
 }
 
 async fn create(
@@ -182,16 +207,15 @@ async fn create(
         .plane
         .create_tenant(&ask.caller, new, write.mode)
         .await?;
-    let (location, version) = (
-        format!("/tenants/{}", created.tenant.slug),
-        created.tenant.version,
-    );
+    let location = format!("/tenants/{}", created.tenant.slug);
+    let (version, release) = (created.tenant.version, created.tenant.release_version);
     let view = CreatedTenantView {
         tenant: TenantView::of(&ask.plane, created.tenant),
         first_admin: created.first_admin.map(Into::into),
     };
     Ok(Answer::created(view, location)
         .version(version)
+        .also(release)
         .mode(write.mode))
 }
 
@@ -208,10 +232,7 @@ async fn update(
         .plane
         .update_tenant(&at.caller, at.seen(&write), changes, write.mode)
         .await?;
-    let version = tenant.version;
-    Ok(Answer::ok(TenantView::of(&at.plane, tenant))
-        .version(version)
-        .mode(write.mode))
+    Ok(shown(&at, tenant).mode(write.mode))
 }
 
 async fn set_status(
@@ -223,8 +244,17 @@ async fn set_status(
         .plane
         .set_tenant_status(&at.caller, at.seen(&write), body.status, write.mode)
         .await?;
-    let version = tenant.version;
-    Ok(Answer::ok(TenantView::of(&at.plane, tenant))
-        .version(version)
-        .mode(write.mode))
+    Ok(shown(&at, tenant).mode(write.mode))
+}
+
+async fn resend_owner(
+    at: InTenant,
+    write: Adding,
+    JsonBody(body): JsonBody<OwnerInvitationBody>,
+) -> Result<Answer<InvitationView>, Problem> {
+    let sent = at
+        .plane
+        .resend_first_invitation(&at.caller, at.tenant, body.email.as_deref(), write.mode)
+        .await?;
+    Ok(Answer::ok(sent.into()).mode(write.mode))
 }

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -40,10 +40,17 @@ struct Lane {
     session: u64,
 }
 
+/// A command whose answer somebody waits for.
+struct Waiting {
+    /// The node it was sent to: only that one can answer.
+    node: NodeId,
+    answer: oneshot::Sender<CommandOutcome>,
+}
+
 #[derive(Default)]
 struct State {
     lanes: BTreeMap<NodeId, Lane>,
-    pending: HashMap<CommandId, oneshot::Sender<CommandOutcome>>,
+    pending: HashMap<CommandId, Waiting>,
     sessions: u64,
 }
 
@@ -111,43 +118,53 @@ impl Hub {
             command,
         });
         let (answer, outcome) = oneshot::channel();
-        {
+        let _pending = {
             let mut state = self.state();
-            let sent = state
+            let taken_by = state
                 .lanes
-                .values()
-                .filter(|lane| lane.region == *region)
-                .any(|lane| lane.commands.send(text.clone()).is_ok());
-            if !sent {
+                .iter()
+                .filter(|(_, lane)| lane.region == *region)
+                .find(|(_, lane)| lane.commands.send(text.clone()).is_ok())
+                .map(|(node, _)| *node);
+            let Some(node) = taken_by else {
                 return Err(unavailable(format!(
                     "No node of the region {region} is connected."
                 )));
-            }
-            state.pending.insert(id, answer);
-        }
-        let outcome = tokio::time::timeout(COMMAND_LIMIT, outcome).await;
-        self.state().pending.remove(&id);
-        match outcome {
+            };
+            state.pending.insert(id, Waiting { node, answer });
+            Pending { hub: self, id }
+        };
+        match tokio::time::timeout(COMMAND_LIMIT, outcome).await {
             Ok(Ok(outcome)) => Ok(outcome),
             _ => Err(unavailable("The node did not answer in time.".to_owned())),
         }
     }
 
-    /// Hands a node's answer to whoever waits for it.
-    pub(super) fn answer(&self, id: CommandId, outcome: CommandOutcome) {
-        if let Some(waiting) = self.state().pending.remove(&id) {
-            // Whoever asked may have given up.
-            let _ = waiting.send(outcome);
+    /// Hands a node's answer to whoever waits for it. An answer that nobody waits for, or that comes from
+    /// another node than was asked, changes nothing.
+    pub(super) fn answer(&self, node: NodeId, id: CommandId, outcome: CommandOutcome) {
+        let mut state = self.state();
+        match state.pending.remove(&id) {
+            Some(waiting) if waiting.node == node => {
+                // Whoever asked may have given up.
+                let _ = waiting.answer.send(outcome);
+            }
+            Some(other) => {
+                state.pending.insert(id, other);
+                tracing::warn!(%node, command = %id, "a node answered a command of another node");
+            }
+            None => tracing::debug!(%node, command = %id, "nobody waits for this answer any more"),
         }
     }
 
-    /// Registers a session; a newer one of the same node takes the older one's place.
+    /// Registers a session until what is returned is dropped; a newer one of the same node takes the older
+    /// one's place.
     pub(super) fn join(
         &self,
         node: NodeId,
         region: Region,
         commands: mpsc::UnboundedSender<String>,
-    ) -> u64 {
+    ) -> Presence<'_> {
         let mut state = self.state();
         state.sessions += 1;
         let session = state.sessions;
@@ -157,11 +174,15 @@ impl Hub {
             session,
         };
         state.lanes.insert(node, lane);
-        session
+        Presence {
+            hub: self,
+            node,
+            session,
+        }
     }
 
     /// Ends a session, unless a newer one took its place.
-    pub(super) fn leave(&self, node: NodeId, session: u64) {
+    fn leave(&self, node: NodeId, session: u64) {
         let mut state = self.state();
         if state
             .lanes
@@ -188,13 +209,143 @@ impl Hub {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state
-            .lock()
-            .expect("nothing panics while it holds the hub's state")
+        // Nothing panics while it holds the state; were that to change, the maps would still be whole.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A node that is connected, for as long as this lives. However a session ends (also by a panic, also
+/// aborted), the node leaves with it: a ghost would be sent commands that nobody hears.
+#[must_use = "the node leaves as soon as this is dropped"]
+pub(super) struct Presence<'a> {
+    hub: &'a Hub,
+    node: NodeId,
+    session: u64,
+}
+
+impl Drop for Presence<'_> {
+    fn drop(&mut self) {
+        self.hub.leave(self.node, self.session);
+        self.hub.tell_heard();
+    }
+}
+
+/// The entry of a command under way; gone when nobody waits any more, whoever gave up.
+struct Pending<'a> {
+    hub: &'a Hub,
+    id: CommandId,
+}
+
+impl Drop for Pending<'_> {
+    fn drop(&mut self) {
+        self.hub.state().pending.remove(&self.id);
     }
 }
 
 /// The text of a frame.
 pub(super) fn frame(frame: &Down) -> String {
     serde_json::to_string(frame).expect("frames have string keys and always serialize")
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+    use contract::{
+        frames::Delivery,
+        ids::{TypedId, UserId},
+    };
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn id<I: TypedId>(number: u128) -> I {
+        I::from_uuid(Uuid::from_u128(number))
+    }
+
+    fn region() -> Region {
+        "local".parse().unwrap()
+    }
+
+    fn invite() -> Command {
+        Command::InviteUser {
+            user: id::<UserId>(1),
+            email: "ada@example.com".into(),
+            name: "Ada".into(),
+            inviter: "Grace".into(),
+            purpose: "Tenant owner of Acme".into(),
+            expires_at: DateTime::UNIX_EPOCH,
+            delivery: Delivery::Mail,
+        }
+    }
+
+    fn asked(
+        hub: &Arc<Hub>,
+        number: u128,
+    ) -> tokio::task::JoinHandle<Result<CommandOutcome, Refusal>> {
+        let hub = Arc::clone(hub);
+        tokio::spawn(async move { hub.command(&region(), id(9), id(number), invite()).await })
+    }
+
+    #[tokio::test]
+    async fn a_session_that_panics_or_is_aborted_leaves_no_ghost() {
+        let hub = Arc::new(Hub::default());
+        for end_by_panic in [true, false] {
+            let (here, joined) = (Arc::clone(&hub), oneshot::channel());
+            let session = tokio::spawn(async move {
+                let _presence = here.join(id(1), region(), mpsc::unbounded_channel().0);
+                joined.0.send(()).unwrap();
+                assert!(!end_by_panic, "on purpose");
+                std::future::pending::<()>().await;
+            });
+            joined.1.await.unwrap();
+            session.abort();
+            assert!(session.await.is_err());
+            assert!(hub.connected(&region()).is_empty());
+        }
+    }
+
+    #[tokio::test]
+    async fn an_older_session_does_not_take_the_newer_one_with_it() {
+        let hub = Hub::default();
+        let older = hub.join(id(1), region(), mpsc::unbounded_channel().0);
+        let newer = hub.join(id(1), region(), mpsc::unbounded_channel().0);
+        drop(older);
+        assert_eq!(hub.connected(&region()).len(), 1);
+        drop(newer);
+        assert!(hub.connected(&region()).is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_command_nobody_waits_for_is_forgotten() {
+        let hub = Arc::new(Hub::default());
+        let (lane, mut queued) = mpsc::unbounded_channel();
+        let _node = hub.join(id(1), region(), lane);
+        let asking = asked(&hub, 5);
+        queued.recv().await.unwrap();
+        assert_eq!(hub.state().pending.len(), 1);
+        asking.abort();
+        assert!(asking.await.is_err());
+        assert!(hub.state().pending.is_empty());
+        // Its answer comes too late, and one that was never asked for comes too.
+        hub.answer(id(1), id(5), CommandOutcome::Done);
+        hub.answer(id(1), id(6), CommandOutcome::Done);
+        assert!(hub.state().pending.is_empty());
+    }
+
+    #[tokio::test]
+    async fn only_the_node_that_was_asked_answers() {
+        let hub = Arc::new(Hub::default());
+        let (lane, mut queued) = mpsc::unbounded_channel();
+        let _asked = hub.join(id(1), region(), lane);
+        let _other = hub.join(id(2), region(), mpsc::unbounded_channel().0);
+        let asking = asked(&hub, 5);
+        queued.recv().await.unwrap();
+        let forged = CommandOutcome::Failed {
+            reason: "forged".into(),
+        };
+        hub.answer(id(2), id(5), forged);
+        hub.answer(id(1), id(5), CommandOutcome::Done);
+        assert_eq!(asking.await.unwrap().unwrap(), CommandOutcome::Done);
+        assert!(hub.state().pending.is_empty());
+    }
 }

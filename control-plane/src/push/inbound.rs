@@ -1,15 +1,24 @@
-//! What a node says: recorded at once, believed only about itself.
+//! What a node says: recorded at once, believed only about itself and only within its bounds.
+//!
+//! A node of one region has nothing to say about a tenant of another, and nothing about a version that was
+//! never released: such a word is logged and forgotten, because what is stored here is shown as "effective"
+//! and decides what is sent next.
 
 use std::collections::BTreeSet;
 
+use chrono::{DateTime, Utc};
 use contract::{
     frames::{Outcome, Up},
     ids::{NodeId, TenantId},
+    tenant::Region,
 };
 use tokio::sync::mpsc;
 
 use super::session::{Ended, Greeting};
-use crate::{ControlPlane, nodes::Holding};
+use crate::{ControlPlane, nodes::Holding, tenants::Tenant};
+
+/// How much of a node's reason is kept.
+const MAX_REASON_CHARS: usize = 500;
 
 /// What a node's answer makes the sending side do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +35,7 @@ pub(super) enum Todo {
 pub(super) struct Inbound {
     control_plane: ControlPlane,
     node: NodeId,
+    region: Region,
     todo: mpsc::UnboundedSender<Todo>,
     /// Versions that were sent again in full once; a node that refuses those too is not asked a third time.
     resent: BTreeSet<(TenantId, u64)>,
@@ -40,6 +50,7 @@ impl Inbound {
         Self {
             control_plane,
             node: greeting.node,
+            region: greeting.region.clone(),
             todo,
             resent: BTreeSet::new(),
         }
@@ -71,9 +82,7 @@ impl Inbound {
                 let tx = self.control_plane.store().begin().await?;
                 // A key of a tenant that we do not know, or not there, is nobody's.
                 let found = tx.lock_tenant(tenant).await?;
-                let node = tx.find_node(self.node).await?;
-                let at_home = matches!((&found, &node), (Some(tenant), Some(node)) if tenant.region == node.region);
-                if !at_home {
+                if found.is_none_or(|tenant| tenant.region != self.region) {
                     return Err(Ended::Protocol(
                         "it reported keys of a tenant of another region",
                     ));
@@ -82,7 +91,7 @@ impl Inbound {
                 Ok(tx.commit().await?)
             }
             Up::CommandResult { id, outcome } => {
-                self.control_plane.hub().answer(id, outcome);
+                self.control_plane.hub().answer(self.node, id, outcome);
                 Ok(())
             }
             Up::Pong { .. } => {
@@ -104,27 +113,22 @@ impl Inbound {
     ) -> Result<(), Ended> {
         let at = self.control_plane.clock().now();
         let tx = self.control_plane.store().begin().await?;
-        let known = tx.find_holding(self.node, tenant).await?;
-        let applied = known.as_ref().map_or(0, |known| known.applied_version);
-        let mut holding = Holding {
-            node: self.node,
-            tenant,
-            applied_version: applied,
-            rejected_version: known.and_then(|known| known.rejected_version),
-            reason: None,
-            at,
-        };
-        match &outcome {
-            Outcome::Applied => {
-                holding.applied_version = version;
-                holding.rejected_version = None;
-            }
-            Outcome::Rejected { reason } => {
-                holding.rejected_version = Some(version);
-                holding.reason = Some(reason.chars().take(500).collect());
-            }
+        let found = tx.find_tenant(tenant).await?;
+        if let Some(doubt) = doubt_ack(found.as_ref(), &self.region, version, &outcome) {
+            tracing::warn!(node = %self.node, %tenant, version, doubt, "a node's word about a release is not believed");
+            return Ok(());
         }
-        tx.put_holding(&holding).await?;
+        // A manifest that a node could not read has no version it could name (0): nothing to store then.
+        if version > 0 {
+            let known = tx.find_holding(self.node, tenant).await?;
+            let said = Said {
+                version,
+                outcome: &outcome,
+                at,
+            };
+            tx.put_holding(&said.after(known, self.node, tenant))
+                .await?;
+        }
         tx.touch_node(self.node, at).await?;
         tx.commit().await?;
         if let Outcome::Rejected { reason } = outcome {
@@ -142,5 +146,52 @@ impl Inbound {
     fn tell(&self, todo: Todo) {
         // The sending half is in the same task; if it is gone, so are we.
         let _ = self.todo.send(todo);
+    }
+}
+
+/// An acknowledgement that is believed.
+struct Said<'a> {
+    version: u64,
+    outcome: &'a Outcome,
+    at: DateTime<Utc>,
+}
+
+impl Said<'_> {
+    /// What the node holds of the tenant after this.
+    fn after(&self, known: Option<Holding>, node: NodeId, tenant: TenantId) -> Holding {
+        let applied = known.map_or(0, |known| known.applied_version);
+        let (applied_version, rejected_version, reason) = match self.outcome {
+            Outcome::Applied => (self.version, None, None),
+            Outcome::Rejected { reason } => {
+                let reason = reason.chars().take(MAX_REASON_CHARS).collect();
+                (applied, Some(self.version), Some(reason))
+            }
+        };
+        Holding {
+            node,
+            tenant,
+            applied_version,
+            rejected_version,
+            reason,
+            at: self.at,
+        }
+    }
+}
+
+/// Why an acknowledgement is not believed; `None` if it is.
+fn doubt_ack(
+    tenant: Option<&Tenant>,
+    region: &Region,
+    version: u64,
+    outcome: &Outcome,
+) -> Option<&'static str> {
+    match tenant {
+        None => Some("there is no such tenant"),
+        Some(tenant) if tenant.region != *region => Some("the tenant lives in another region"),
+        Some(tenant) if version > tenant.release_version => Some("the version was never released"),
+        Some(_) if version == 0 && *outcome == Outcome::Applied => {
+            Some("there is no version 0 to apply")
+        }
+        Some(_) => None,
     }
 }

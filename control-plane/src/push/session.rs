@@ -1,10 +1,11 @@
 //! One node's session: greet, then hear and tell at the same time until either side is gone.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use contract::{
     frames::{Held, Up},
-    ids::NodeId,
+    ids::{NodeId, TenantId},
+    section::ContentHash,
     tenant::Region,
 };
 use tokio::sync::mpsc;
@@ -26,7 +27,7 @@ pub(super) struct Greeting {
     pub(super) region: Region,
     /// Its software version.
     software: String,
-    /// What it serves.
+    /// What it serves, as far as we believe it.
     pub(super) holds: Vec<Held>,
 }
 
@@ -82,7 +83,7 @@ async fn converse(
     let (todo, work) = mpsc::unbounded_channel();
     // Listening starts before the states are compared, so nothing falls between the two.
     let announcements = control_plane.hub().subscribe();
-    let session = control_plane
+    let presence = control_plane
         .hub()
         .join(node, greeting.region.clone(), commands);
     let inbound = Inbound::new(control_plane.clone(), &greeting, todo);
@@ -93,8 +94,7 @@ async fn converse(
         ended = inbound.run(up) => ended,
         ended = outbound.run(announcements, queued, work) => ended,
     };
-    control_plane.hub().leave(node, session);
-    control_plane.hub().tell_heard();
+    drop(presence);
     tracing::info!(%node, reason = %ended, "a node's session ended");
     ended
 }
@@ -107,7 +107,7 @@ async fn greet(
         .await
         .map_err(|_| Ended::Silent)?
         .ok_or(Ended::Gone)?;
-    let greeting = match serde_json::from_str(&text) {
+    let mut greeting = match serde_json::from_str(&text) {
         Ok(Up::Hello {
             node,
             region,
@@ -124,14 +124,27 @@ async fn greet(
     if !control_plane.regions().contains(&greeting.region) {
         return Err(Ended::Protocol("its region is not one of ours"));
     }
-    register(control_plane, &greeting).await?;
+    register(control_plane, &mut greeting).await?;
     Ok(greeting)
 }
 
-/// Remembers the node and believes what it says it serves, also where we remember otherwise.
-async fn register(control_plane: &ControlPlane, greeting: &Greeting) -> Result<(), Ended> {
+/// Remembers the node and believes what it says it serves, also where we remember otherwise; but not about
+/// tenants that are not of its region nor about versions that were never released. What is not believed
+/// counts as not held, so the node is sent the whole of it.
+async fn register(control_plane: &ControlPlane, greeting: &mut Greeting) -> Result<(), Ended> {
     let at = control_plane.clock().now();
     let tx = control_plane.store().begin().await?;
+    let released = tx.list_current_releases(&greeting.region).await?;
+    let released = released
+        .into_iter()
+        .map(|(tenant, version, manifest)| (tenant, (version, manifest)))
+        .collect();
+    let said = greeting.holds.len();
+    greeting.holds.retain(|held| is_credible(held, &released));
+    let doubted = said - greeting.holds.len();
+    if doubted > 0 {
+        tracing::warn!(node = %greeting.node, doubted, "a node says it holds what was never released to it");
+    }
     let node = Node {
         id: greeting.node,
         region: greeting.region.clone(),
@@ -168,4 +181,14 @@ async fn register(control_plane: &ControlPlane, greeting: &Greeting) -> Result<(
     tx.commit().await?;
     control_plane.hub().tell_heard();
     Ok(())
+}
+
+/// Whether what a node says it holds was released: by what is current in its region.
+fn is_credible(held: &Held, released: &BTreeMap<TenantId, (u64, ContentHash)>) -> bool {
+    released
+        .get(&held.tenant)
+        .is_some_and(|(version, manifest)| {
+            (1..*version).contains(&held.version)
+                || (held.version == *version && held.manifest == *manifest)
+        })
 }

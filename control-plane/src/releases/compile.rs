@@ -13,7 +13,7 @@ use contract::{
     manifest::{FORMAT, Manifest},
     policies::PolicySet,
     release::{Release, ReleaseContent},
-    section::{ContentHash, SectionName},
+    section::{ContentHash, MAX_SECTION_BYTES, SectionName},
     tenant::{Region, TenantProfile},
 };
 use serde_json::json;
@@ -55,6 +55,7 @@ impl ControlPlane {
             .await?
             .ok_or(Refusal::NotFound { what: "tenant" })?;
         let sections = Release::sections(self.gather(tx, &tenant).await?)?;
+        check_sizes(&sections)?;
         let hashes = hashes(&sections);
         let content = canonical::to_canonical(&json!({
             "region": tenant.region, "sections": hashes, "status": tenant.status,
@@ -141,6 +142,32 @@ impl ControlPlane {
             Manifest::verify(&release.manifest, &self.trust_root()).map_err(Refusal::internal)?;
         Ok(manifest.sections.into_values().collect())
     }
+}
+
+/// Refuses what no node would take, in words an administrator can act on: a node could only reject the
+/// whole release, long after the change that made it too large.
+fn check_sizes(sections: &BTreeMap<SectionName, String>) -> Result<(), Refusal> {
+    for (name, body) in sections {
+        if body.len() > MAX_SECTION_BYTES {
+            let what = match name {
+                SectionName::Tenant => "the tenant's profile",
+                SectionName::Policies => "the policies",
+                SectionName::Apis => "all APIs with their scopes",
+                SectionName::Applications(_) => {
+                    "the applications that travel together with this one"
+                }
+                SectionName::ClientGrants(_) => "the client grants of this application",
+            };
+            let kib = body.len().div_ceil(1024);
+            return Err(Refusal::conflict(
+                "release_too_large",
+                format!(
+                    "Nodes accept at most 1024 KiB in one piece, but {what} would take {kib} KiB. Nothing was changed."
+                ),
+            ));
+        }
+    }
+    Ok(())
 }
 
 fn hashes(sections: &BTreeMap<SectionName, String>) -> BTreeMap<SectionName, ContentHash> {

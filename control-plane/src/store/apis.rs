@@ -2,14 +2,15 @@
 
 use contract::{
     api::{Api, Audience},
-    ids::{ApiId, TenantId},
+    ids::TenantId,
 };
-use sea_orm::{
-    ActiveValue::Set, ColumnTrait, Condition, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
-    QuerySelect,
-};
+use sea_orm::{ActiveValue::Set, ColumnTrait, QueryFilter};
 
-use super::{StoreError, Tx, codec, search};
+use super::{
+    StoreError, Stored, Tx, codec,
+    kept::{ColumnOf, of_tenant},
+    search,
+};
 use crate::{
     apis::ApiRecord,
     page::{Page, PageRequest},
@@ -42,64 +43,44 @@ mod row {
 
 const TABLE: &str = "apis";
 
+impl Stored for ApiRecord {
+    type Entity = row::Entity;
+    const TENANT: ColumnOf<Self> = row::Column::TenantId;
+    const ID: ColumnOf<Self> = row::Column::Id;
+
+    fn to_row(&self, tenant: TenantId) -> row::ActiveModel {
+        row::ActiveModel {
+            tenant_id: Set(tenant.to_string()),
+            id: Set(self.api.id.to_string()),
+            name_folded: Set(self.api.name.to_lowercase()),
+            audience: Set(self.api.audience.to_string()),
+            document: Set(codec::to_json(&self.api)),
+            version: Set(self.version),
+            created_at: Set(self.created_at),
+            updated_at: Set(self.updated_at),
+        }
+    }
+
+    fn from_row(row: row::Model) -> Result<Self, StoreError> {
+        Ok(Self {
+            api: codec::from_json(TABLE, &row.document)?,
+            version: row.version,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        })
+    }
+}
+
 impl Tx {
-    /// Writes a new API.
-    pub(crate) async fn insert_api(
-        &self,
-        tenant: TenantId,
-        record: &ApiRecord,
-    ) -> Result<(), StoreError> {
-        row::Entity::insert(to_row(tenant, record))
-            .exec_without_returning(&self.db)
-            .await?;
-        Ok(())
-    }
-
-    /// Overwrites an API.
-    pub(crate) async fn update_api(
-        &self,
-        tenant: TenantId,
-        record: &ApiRecord,
-    ) -> Result<(), StoreError> {
-        row::Entity::update(to_row(tenant, record))
-            .exec(&self.db)
-            .await?;
-        Ok(())
-    }
-
-    /// Removes an API.
-    pub(crate) async fn delete_api(&self, tenant: TenantId, id: ApiId) -> Result<(), StoreError> {
-        row::Entity::delete_by_id((tenant.to_string(), id.to_string()))
-            .exec(&self.db)
-            .await?;
-        Ok(())
-    }
-
-    /// Finds an API.
-    pub(crate) async fn find_api(
-        &self,
-        tenant: TenantId,
-        id: ApiId,
-    ) -> Result<Option<ApiRecord>, StoreError> {
-        row::Entity::find_by_id((tenant.to_string(), id.to_string()))
-            .one(&self.db)
-            .await?
-            .map(from_row)
-            .transpose()
-    }
-
     /// Finds an API by the audience of its tokens.
     pub(crate) async fn find_api_by_audience(
         &self,
         tenant: TenantId,
         audience: &Audience,
     ) -> Result<Option<ApiRecord>, StoreError> {
-        of_tenant(tenant)
-            .filter(row::Column::Audience.eq(audience.as_str()))
-            .one(&self.db)
-            .await?
-            .map(from_row)
-            .transpose()
+        let query =
+            of_tenant::<ApiRecord>(tenant).filter(row::Column::Audience.eq(audience.as_str()));
+        Ok(self.read(tenant, query).await?.pop())
     }
 
     /// Lists APIs in the order in which they were made; `text` is part of a name or of an audience, or a whole id.
@@ -109,26 +90,10 @@ impl Tx {
         text: Option<&str>,
         page: &PageRequest,
     ) -> Result<Page<ApiRecord>, StoreError> {
-        let mut query = of_tenant(tenant).order_by_asc(row::Column::Id);
-        if let Some(text) = text.filter(|text| !text.is_empty()) {
-            query = query.filter(
-                Condition::any()
-                    .add(search::folded(row::Column::NameFolded, text))
-                    .add(search::folded(row::Column::Audience, text))
-                    .add(row::Column::Id.eq(text)),
-            );
-        }
-        if let Some(after) = page.after() {
-            query = query.filter(row::Column::Id.gt(after));
-        }
-        let rows = query.limit(page.fetch()).all(&self.db).await?;
-        let records = rows.into_iter().map(from_row).collect::<Result<_, _>>()?;
-        Ok(page.page(records, |record: &ApiRecord| record.api.id))
-    }
-
-    /// How many APIs the tenant has.
-    pub(crate) async fn count_apis(&self, tenant: TenantId) -> Result<u64, StoreError> {
-        Ok(of_tenant(tenant).count(&self.db).await?)
+        let parts = [row::Column::NameFolded, row::Column::Audience];
+        let query =
+            of_tenant::<ApiRecord>(tenant).filter(search::named(row::Column::Id, &parts, text));
+        self.read_page(tenant, query, page).await
     }
 
     /// Every API of the tenant: what a release carries.
@@ -136,38 +101,7 @@ impl Tx {
         &self,
         tenant: TenantId,
     ) -> Result<Vec<Api>, StoreError> {
-        let rows = of_tenant(tenant)
-            .order_by_asc(row::Column::Id)
-            .all(&self.db)
-            .await?;
-        rows.into_iter()
-            .map(|row| from_row(row).map(|record| record.api))
-            .collect()
+        let found: Vec<ApiRecord> = self.read(tenant, of_tenant::<ApiRecord>(tenant)).await?;
+        Ok(found.into_iter().map(|record| record.api).collect())
     }
-}
-
-fn of_tenant(tenant: TenantId) -> sea_orm::Select<row::Entity> {
-    row::Entity::find().filter(row::Column::TenantId.eq(tenant.to_string()))
-}
-
-fn to_row(tenant: TenantId, record: &ApiRecord) -> row::ActiveModel {
-    row::ActiveModel {
-        tenant_id: Set(tenant.to_string()),
-        id: Set(record.api.id.to_string()),
-        name_folded: Set(record.api.name.to_lowercase()),
-        audience: Set(record.api.audience.to_string()),
-        document: Set(codec::to_json(&record.api)),
-        version: Set(record.version),
-        created_at: Set(record.created_at),
-        updated_at: Set(record.updated_at),
-    }
-}
-
-fn from_row(row: row::Model) -> Result<ApiRecord, StoreError> {
-    Ok(ApiRecord {
-        api: codec::from_json(TABLE, &row.document)?,
-        version: row.version,
-        created_at: row.created_at,
-        updated_at: row.updated_at,
-    })
 }

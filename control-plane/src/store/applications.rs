@@ -11,12 +11,13 @@ use contract::{
     ids::{ApplicationId, CredentialId, TenantId},
     secret::SecretHash,
 };
-use sea_orm::{
-    ActiveValue::Set, ColumnTrait, Condition, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
-    QuerySelect,
-};
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, Select};
 
-use super::{StoreError, Tx, codec, search};
+use super::{
+    StoreError, Stored, Tx, codec,
+    kept::{ColumnOf, of_tenant},
+    search,
+};
 use crate::{
     applications::{ApplicationRecord, SecretRecord},
     page::{Page, PageRequest},
@@ -35,6 +36,7 @@ mod row {
         pub id: String,
         pub name_folded: String,
         pub document: String,
+        pub built_in: bool,
         pub version: i64,
         pub created_at: DateTime<Utc>,
         pub updated_at: DateTime<Utc>,
@@ -71,61 +73,61 @@ mod secret {
 
 const TABLE: &str = "applications";
 
+impl Stored for ApplicationRecord {
+    type Entity = row::Entity;
+    const TENANT: ColumnOf<Self> = row::Column::TenantId;
+    const ID: ColumnOf<Self> = row::Column::Id;
+
+    /// Without its secrets: hashes have rows of their own.
+    fn to_row(&self, tenant: TenantId) -> row::ActiveModel {
+        debug_assert!(
+            self.application.secrets.is_empty(),
+            "hashes have rows of their own"
+        );
+        row::ActiveModel {
+            tenant_id: Set(tenant.to_string()),
+            id: Set(self.application.id.to_string()),
+            name_folded: Set(self.application.name.to_lowercase()),
+            document: Set(codec::to_json(&self.application)),
+            built_in: Set(self.built_in),
+            version: Set(self.version),
+            created_at: Set(self.created_at),
+            updated_at: Set(self.updated_at),
+        }
+    }
+
+    fn from_row(row: row::Model) -> Result<Self, StoreError> {
+        Ok(Self {
+            application: codec::from_json(TABLE, &row.document)?,
+            secrets: Vec::new(),
+            built_in: row.built_in,
+            version: row.version,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        })
+    }
+
+    async fn complete(
+        mut found: Vec<Self>,
+        tenant: TenantId,
+        tx: &Tx,
+    ) -> Result<Vec<Self>, StoreError> {
+        let ids = found.iter().map(|record| record.application.id.to_string());
+        let query = secrets_of(tenant).filter(secret::Column::ApplicationId.is_in(ids));
+        let mut secrets: BTreeMap<String, Vec<SecretRecord>> = BTreeMap::new();
+        for row in query.all(&tx.db).await? {
+            let secret = to_secret(&row)?;
+            secrets.entry(row.application_id).or_default().push(secret);
+        }
+        for record in &mut found {
+            let own = secrets.remove(&record.application.id.to_string());
+            record.secrets = own.unwrap_or_default();
+        }
+        Ok(found)
+    }
+}
+
 impl Tx {
-    /// Writes a new application, without secrets.
-    pub(crate) async fn insert_application(
-        &self,
-        tenant: TenantId,
-        record: &ApplicationRecord,
-    ) -> Result<(), StoreError> {
-        row::Entity::insert(to_row(tenant, record))
-            .exec_without_returning(&self.db)
-            .await?;
-        Ok(())
-    }
-
-    /// Overwrites an application; its secrets stay as they are.
-    pub(crate) async fn update_application(
-        &self,
-        tenant: TenantId,
-        record: &ApplicationRecord,
-    ) -> Result<(), StoreError> {
-        row::Entity::update(to_row(tenant, record))
-            .exec(&self.db)
-            .await?;
-        Ok(())
-    }
-
-    /// Removes an application and its secrets.
-    pub(crate) async fn delete_application(
-        &self,
-        tenant: TenantId,
-        id: ApplicationId,
-    ) -> Result<(), StoreError> {
-        secret::Entity::delete_many()
-            .filter(secret::Column::TenantId.eq(tenant.to_string()))
-            .filter(secret::Column::ApplicationId.eq(id.to_string()))
-            .exec(&self.db)
-            .await?;
-        row::Entity::delete_by_id((tenant.to_string(), id.to_string()))
-            .exec(&self.db)
-            .await?;
-        Ok(())
-    }
-
-    /// Finds an application.
-    pub(crate) async fn find_application(
-        &self,
-        tenant: TenantId,
-        id: ApplicationId,
-    ) -> Result<Option<ApplicationRecord>, StoreError> {
-        let row = row::Entity::find_by_id((tenant.to_string(), id.to_string()))
-            .one(&self.db)
-            .await?;
-        let records = self.with_secrets(tenant, row.into_iter().collect()).await?;
-        Ok(records.into_iter().next())
-    }
-
     /// Lists applications in the order in which they were made; `text` is part of a name or a whole id.
     pub(crate) async fn list_applications(
         &self,
@@ -133,25 +135,12 @@ impl Tx {
         text: Option<&str>,
         page: &PageRequest,
     ) -> Result<Page<ApplicationRecord>, StoreError> {
-        let mut query = of_tenant(tenant).order_by_asc(row::Column::Id);
-        if let Some(text) = text.filter(|text| !text.is_empty()) {
-            query = query.filter(
-                Condition::any()
-                    .add(search::folded(row::Column::NameFolded, text))
-                    .add(row::Column::Id.eq(text)),
-            );
-        }
-        if let Some(after) = page.after() {
-            query = query.filter(row::Column::Id.gt(after));
-        }
-        let rows = query.limit(page.fetch()).all(&self.db).await?;
-        let records = self.with_secrets(tenant, rows).await?;
-        Ok(page.page(records, |record| record.application.id))
-    }
-
-    /// How many applications the tenant has.
-    pub(crate) async fn count_applications(&self, tenant: TenantId) -> Result<u64, StoreError> {
-        Ok(of_tenant(tenant).count(&self.db).await?)
+        let query = of_tenant::<ApplicationRecord>(tenant).filter(search::named(
+            row::Column::Id,
+            &[row::Column::NameFolded],
+            text,
+        ));
+        self.read_page(tenant, query, page).await
     }
 
     /// Every application of the tenant with its secrets' hashes: what a release carries.
@@ -159,10 +148,7 @@ impl Tx {
         &self,
         tenant: TenantId,
     ) -> Result<Vec<Application>, StoreError> {
-        let rows = of_tenant(tenant)
-            .order_by_asc(row::Column::Id)
-            .all(&self.db)
-            .await?;
+        let rows = of_tenant::<ApplicationRecord>(tenant).all(&self.db).await?;
         let secrets = secrets_of(tenant).all(&self.db).await?;
         let mut hashes: BTreeMap<String, Vec<SecretHash>> = BTreeMap::new();
         for row in secrets {
@@ -233,42 +219,23 @@ impl Tx {
         Ok(())
     }
 
-    async fn with_secrets(
+    /// Removes every secret of an application.
+    pub(crate) async fn delete_secrets_of(
         &self,
         tenant: TenantId,
-        rows: Vec<row::Model>,
-    ) -> Result<Vec<ApplicationRecord>, StoreError> {
-        if rows.is_empty() {
-            return Ok(Vec::new());
-        }
-        let secrets = secrets_of(tenant)
-            .filter(secret::Column::ApplicationId.is_in(rows.iter().map(|row| row.id.as_str())))
-            .all(&self.db)
+        application: ApplicationId,
+    ) -> Result<(), StoreError> {
+        secret::Entity::delete_many()
+            .filter(secret::Column::TenantId.eq(tenant.to_string()))
+            .filter(secret::Column::ApplicationId.eq(application.to_string()))
+            .exec(&self.db)
             .await?;
-        rows.into_iter()
-            .map(|row| {
-                let own = secrets
-                    .iter()
-                    .filter(|secret| secret.application_id == row.id);
-                let secrets = own.map(to_secret).collect::<Result<_, _>>()?;
-                Ok(ApplicationRecord {
-                    application: codec::from_json(TABLE, &row.document)?,
-                    secrets,
-                    version: row.version,
-                    created_at: row.created_at,
-                    updated_at: row.updated_at,
-                })
-            })
-            .collect()
+        Ok(())
     }
 }
 
-fn of_tenant(tenant: TenantId) -> sea_orm::Select<row::Entity> {
-    row::Entity::find().filter(row::Column::TenantId.eq(tenant.to_string()))
-}
-
 /// Oldest first: ids grow with time.
-fn secrets_of(tenant: TenantId) -> sea_orm::Select<secret::Entity> {
+fn secrets_of(tenant: TenantId) -> Select<secret::Entity> {
     secret::Entity::find()
         .filter(secret::Column::TenantId.eq(tenant.to_string()))
         .order_by_asc(secret::Column::Id)
@@ -280,20 +247,4 @@ fn to_secret(row: &secret::Model) -> Result<SecretRecord, StoreError> {
         created_at: row.created_at,
         not_after: row.not_after,
     })
-}
-
-fn to_row(tenant: TenantId, record: &ApplicationRecord) -> row::ActiveModel {
-    debug_assert!(
-        record.application.secrets.is_empty(),
-        "hashes have rows of their own"
-    );
-    row::ActiveModel {
-        tenant_id: Set(tenant.to_string()),
-        id: Set(record.application.id.to_string()),
-        name_folded: Set(record.application.name.to_lowercase()),
-        document: Set(codec::to_json(&record.application)),
-        version: Set(record.version),
-        created_at: Set(record.created_at),
-        updated_at: Set(record.updated_at),
-    }
 }

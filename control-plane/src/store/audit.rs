@@ -54,7 +54,7 @@ impl Tx {
         let object = event.object.as_ref();
         let row = row::ActiveModel {
             tenant_id: Set(event.tenant.to_string()),
-            seq: Set(codec::signed(event.seq)),
+            seq: Set(codec::signed(TABLE, event.seq)?),
             id: Set(event.id.to_string()),
             at: Set(event.at),
             actor_id: Set(event.actor.operator.to_string()),
@@ -124,7 +124,7 @@ impl Tx {
         limit: u64,
     ) -> Result<Vec<AuditRecord>, StoreError> {
         let rows = of(tenant)
-            .filter(row::Column::Seq.gt(codec::signed(seq)))
+            .filter(row::Column::Seq.gt(codec::signed(TABLE, seq)?))
             .order_by_asc(row::Column::Seq)
             .limit(limit)
             .all(&self.db)

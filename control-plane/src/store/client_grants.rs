@@ -2,14 +2,14 @@
 
 use contract::{
     client_grant::ClientGrant,
-    ids::{ApiId, ApplicationId, ClientGrantId, TenantId},
+    ids::{ApiId, ApplicationId, TenantId},
 };
-use sea_orm::{
-    ActiveValue::Set, ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
-    QuerySelect,
-};
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, Select};
 
-use super::{StoreError, Tx, codec};
+use super::{
+    StoreError, Stored, Tx, codec,
+    kept::{ColumnOf, of_tenant},
+};
 use crate::{
     client_grants::{ClientGrantFilter, ClientGrantRecord},
     page::{Page, PageRequest},
@@ -42,43 +42,40 @@ mod row {
 
 const TABLE: &str = "client_grants";
 
+impl Stored for ClientGrantRecord {
+    type Entity = row::Entity;
+    const TENANT: ColumnOf<Self> = row::Column::TenantId;
+    const ID: ColumnOf<Self> = row::Column::Id;
+
+    fn to_row(&self, tenant: TenantId) -> row::ActiveModel {
+        row::ActiveModel {
+            tenant_id: Set(tenant.to_string()),
+            id: Set(self.grant.id.to_string()),
+            application_id: Set(self.grant.application.to_string()),
+            api_id: Set(self.grant.api.to_string()),
+            scopes: Set(codec::to_json(&self.grant.scopes)),
+            version: Set(self.version),
+            created_at: Set(self.created_at),
+            updated_at: Set(self.updated_at),
+        }
+    }
+
+    fn from_row(row: row::Model) -> Result<Self, StoreError> {
+        Ok(Self {
+            grant: ClientGrant {
+                id: codec::parse(TABLE, &row.id)?,
+                application: codec::parse(TABLE, &row.application_id)?,
+                api: codec::parse(TABLE, &row.api_id)?,
+                scopes: codec::from_json(TABLE, &row.scopes)?,
+            },
+            version: row.version,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        })
+    }
+}
+
 impl Tx {
-    /// Writes a new grant.
-    pub(crate) async fn insert_client_grant(
-        &self,
-        tenant: TenantId,
-        record: &ClientGrantRecord,
-    ) -> Result<(), StoreError> {
-        row::Entity::insert(to_row(tenant, record))
-            .exec_without_returning(&self.db)
-            .await?;
-        Ok(())
-    }
-
-    /// Overwrites a grant.
-    pub(crate) async fn update_client_grant(
-        &self,
-        tenant: TenantId,
-        record: &ClientGrantRecord,
-    ) -> Result<(), StoreError> {
-        row::Entity::update(to_row(tenant, record))
-            .exec(&self.db)
-            .await?;
-        Ok(())
-    }
-
-    /// Removes a grant.
-    pub(crate) async fn delete_client_grant(
-        &self,
-        tenant: TenantId,
-        id: ClientGrantId,
-    ) -> Result<(), StoreError> {
-        row::Entity::delete_by_id((tenant.to_string(), id.to_string()))
-            .exec(&self.db)
-            .await?;
-        Ok(())
-    }
-
     /// Removes every grant of an application.
     pub(crate) async fn delete_client_grants_of(
         &self,
@@ -93,19 +90,6 @@ impl Tx {
         Ok(())
     }
 
-    /// Finds a grant.
-    pub(crate) async fn find_client_grant(
-        &self,
-        tenant: TenantId,
-        id: ClientGrantId,
-    ) -> Result<Option<ClientGrantRecord>, StoreError> {
-        row::Entity::find_by_id((tenant.to_string(), id.to_string()))
-            .one(&self.db)
-            .await?
-            .map(from_row)
-            .transpose()
-    }
-
     /// Lists grants in the order in which they were made.
     pub(crate) async fn list_client_grants(
         &self,
@@ -113,13 +97,7 @@ impl Tx {
         filter: ClientGrantFilter,
         page: &PageRequest,
     ) -> Result<Page<ClientGrantRecord>, StoreError> {
-        let mut query = matching(tenant, filter).order_by_asc(row::Column::Id);
-        if let Some(after) = page.after() {
-            query = query.filter(row::Column::Id.gt(after));
-        }
-        let rows = query.limit(page.fetch()).all(&self.db).await?;
-        let records = rows.into_iter().map(from_row).collect::<Result<_, _>>()?;
-        Ok(page.page(records, |record: &ClientGrantRecord| record.grant.id))
+        self.read_page(tenant, matching(tenant, filter), page).await
     }
 
     /// How many grants match.
@@ -137,17 +115,7 @@ impl Tx {
         tenant: TenantId,
         api: ApiId,
     ) -> Result<Vec<ClientGrant>, StoreError> {
-        grants(
-            matching(
-                tenant,
-                ClientGrantFilter {
-                    api: Some(api),
-                    application: None,
-                },
-            )
-            .all(&self.db)
-            .await?,
-        )
+        self.grants(tenant, ClientGrantFilter::for_api(api)).await
     }
 
     /// Every grant of the tenant: what a release carries.
@@ -155,13 +123,21 @@ impl Tx {
         &self,
         tenant: TenantId,
     ) -> Result<Vec<ClientGrant>, StoreError> {
-        let query = matching(tenant, ClientGrantFilter::default()).order_by_asc(row::Column::Id);
-        grants(query.all(&self.db).await?)
+        self.grants(tenant, ClientGrantFilter::default()).await
+    }
+
+    async fn grants(
+        &self,
+        tenant: TenantId,
+        filter: ClientGrantFilter,
+    ) -> Result<Vec<ClientGrant>, StoreError> {
+        let found: Vec<ClientGrantRecord> = self.read(tenant, matching(tenant, filter)).await?;
+        Ok(found.into_iter().map(|record| record.grant).collect())
     }
 }
 
-fn matching(tenant: TenantId, filter: ClientGrantFilter) -> sea_orm::Select<row::Entity> {
-    let mut query = row::Entity::find().filter(row::Column::TenantId.eq(tenant.to_string()));
+fn matching(tenant: TenantId, filter: ClientGrantFilter) -> Select<row::Entity> {
+    let mut query = of_tenant::<ClientGrantRecord>(tenant);
     if let Some(application) = filter.application {
         query = query.filter(row::Column::ApplicationId.eq(application.to_string()));
     }
@@ -169,37 +145,4 @@ fn matching(tenant: TenantId, filter: ClientGrantFilter) -> sea_orm::Select<row:
         query = query.filter(row::Column::ApiId.eq(api.to_string()));
     }
     query
-}
-
-fn grants(rows: Vec<row::Model>) -> Result<Vec<ClientGrant>, StoreError> {
-    rows.into_iter()
-        .map(|row| from_row(row).map(|record| record.grant))
-        .collect()
-}
-
-fn to_row(tenant: TenantId, record: &ClientGrantRecord) -> row::ActiveModel {
-    row::ActiveModel {
-        tenant_id: Set(tenant.to_string()),
-        id: Set(record.grant.id.to_string()),
-        application_id: Set(record.grant.application.to_string()),
-        api_id: Set(record.grant.api.to_string()),
-        scopes: Set(codec::to_json(&record.grant.scopes)),
-        version: Set(record.version),
-        created_at: Set(record.created_at),
-        updated_at: Set(record.updated_at),
-    }
-}
-
-fn from_row(row: row::Model) -> Result<ClientGrantRecord, StoreError> {
-    Ok(ClientGrantRecord {
-        grant: ClientGrant {
-            id: codec::parse(TABLE, &row.id)?,
-            application: codec::parse(TABLE, &row.application_id)?,
-            api: codec::parse(TABLE, &row.api_id)?,
-            scopes: codec::from_json(TABLE, &row.scopes)?,
-        },
-        version: row.version,
-        created_at: row.created_at,
-        updated_at: row.updated_at,
-    })
 }

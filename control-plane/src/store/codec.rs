@@ -43,7 +43,21 @@ pub(super) fn unsigned(table: &'static str, value: i64) -> Result<u64, StoreErro
     })
 }
 
-/// Writes a count column.
-pub(super) fn signed(value: u64) -> i64 {
-    i64::try_from(value).expect("versions and sequence numbers stay far below 2^63")
+/// Writes a count column. Counts that we give stay far below 2^63; one that a caller or a node names may not.
+pub(super) fn signed(table: &'static str, value: u64) -> Result<i64, StoreError> {
+    i64::try_from(value).map_err(|_| StoreError::TooLarge { table, value })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_that_no_column_can_hold_is_an_error() {
+        assert_eq!(signed("releases", 7).unwrap(), 7);
+        assert_eq!(signed("releases", i64::MAX as u64).unwrap(), i64::MAX);
+        let too_large = signed("releases", i64::MAX as u64 + 1).unwrap_err();
+        assert!(too_large.to_string().contains("releases"), "{too_large}");
+        assert!(unsigned("releases", -1).is_err());
+    }
 }

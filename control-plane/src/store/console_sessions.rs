@@ -4,10 +4,7 @@
 
 use chrono::{DateTime, Utc};
 use contract::ids::OperatorId;
-use sea_orm::{
-    ActiveValue::Set, ColumnTrait, Condition, EntityTrait, PaginatorTrait, QueryFilter,
-    sea_query::OnConflict,
-};
+use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, EntityTrait, PaginatorTrait, QueryFilter};
 
 use super::{StoreError, Tx, codec};
 use crate::console_sessions::{AttemptRow, Preferences, SessionRow};
@@ -212,20 +209,13 @@ impl Tx {
         body: &str,
         expires_at: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        stash::Entity::insert(stash::ActiveModel {
+        self.put(stash::ActiveModel {
             token_sha256: Set(token_sha256.to_owned()),
             slot: Set(slot.to_owned()),
             body: Set(body.to_owned()),
             expires_at: Set(expires_at),
         })
-        .on_conflict(
-            OnConflict::columns([stash::Column::TokenSha256, stash::Column::Slot])
-                .update_columns([stash::Column::Body, stash::Column::ExpiresAt])
-                .to_owned(),
-        )
-        .exec_without_returning(&self.db)
-        .await?;
-        Ok(())
+        .await
     }
 
     /// Whether something waits in a slot.
@@ -317,18 +307,11 @@ impl Tx {
         operator: OperatorId,
         preferences: Preferences,
     ) -> Result<(), StoreError> {
-        preference::Entity::insert(preference::ActiveModel {
+        self.put(preference::ActiveModel {
             operator_id: Set(operator.to_string()),
             theme: Set(preferences.theme.as_str().to_owned()),
             density: Set(preferences.density.as_str().to_owned()),
         })
-        .on_conflict(
-            OnConflict::column(preference::Column::OperatorId)
-                .update_columns([preference::Column::Theme, preference::Column::Density])
-                .to_owned(),
-        )
-        .exec_without_returning(&self.db)
-        .await?;
-        Ok(())
+        .await
     }
 }

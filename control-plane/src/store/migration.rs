@@ -2,6 +2,8 @@
 
 mod m0001_governance;
 mod m0002_applications;
+mod m0003_idempotency;
+mod tables;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -13,6 +15,7 @@ impl MigratorTrait for Migrator {
         vec![
             Box::new(m0001_governance::Step),
             Box::new(m0002_applications::Step),
+            Box::new(m0003_idempotency::Step),
         ]
     }
 }

@@ -120,28 +120,18 @@ impl Tx {
 
     /// Writes what a node said about a tenant.
     pub(crate) async fn put_holding(&self, holding: &Holding) -> Result<(), StoreError> {
-        let row = holding::ActiveModel {
+        self.put(holding::ActiveModel {
             node_id: Set(holding.node.to_string()),
             tenant_id: Set(holding.tenant.to_string()),
-            applied_version: Set(codec::signed(holding.applied_version)),
-            rejected_version: Set(holding.rejected_version.map(codec::signed)),
+            applied_version: Set(codec::signed(HOLDINGS, holding.applied_version)?),
+            rejected_version: Set(holding
+                .rejected_version
+                .map(|version| codec::signed(HOLDINGS, version))
+                .transpose()?),
             reason: Set(holding.reason.clone()),
             at: Set(holding.at),
-        };
-        holding::Entity::insert(row)
-            .on_conflict(
-                OnConflict::columns([holding::Column::NodeId, holding::Column::TenantId])
-                    .update_columns([
-                        holding::Column::AppliedVersion,
-                        holding::Column::RejectedVersion,
-                        holding::Column::Reason,
-                        holding::Column::At,
-                    ])
-                    .to_owned(),
-            )
-            .exec_without_returning(&self.db)
-            .await?;
-        Ok(())
+        })
+        .await
     }
 
     /// What a node said about one tenant.

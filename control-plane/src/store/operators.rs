@@ -1,7 +1,8 @@
 //! Rows of operators.
 
+use chrono::{DateTime, Utc};
 use contract::ids::{OperatorId, UserId};
-use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr};
 
 use super::{StoreError, Tx, codec};
 use crate::operators::Operator;
@@ -21,6 +22,7 @@ pub(super) mod row {
         pub party: String,
         pub kind: String,
         pub created_at: DateTime<Utc>,
+        pub accepted_at: Option<DateTime<Utc>>,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -42,9 +44,39 @@ impl Tx {
             party: Set(operator.party.to_string()),
             kind: Set(operator.kind.as_str().to_owned()),
             created_at: Set(operator.created_at),
+            accepted_at: Set(operator.accepted_at),
         };
         row::Entity::insert(row)
             .exec_without_returning(&self.db)
+            .await?;
+        Ok(())
+    }
+
+    /// Remembers that somebody came with the account for the first time; a later time changes nothing.
+    pub(crate) async fn accept_operator(
+        &self,
+        id: OperatorId,
+        at: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        row::Entity::update_many()
+            .col_expr(row::Column::AcceptedAt, Expr::value(at))
+            .filter(row::Column::Id.eq(id.to_string()))
+            .filter(row::Column::AcceptedAt.is_null())
+            .exec(&self.db)
+            .await?;
+        Ok(())
+    }
+
+    /// Gives an operator another address, in lower case.
+    pub(crate) async fn readdress_operator(
+        &self,
+        id: OperatorId,
+        email: &str,
+    ) -> Result<(), StoreError> {
+        row::Entity::update_many()
+            .col_expr(row::Column::Email, Expr::value(email))
+            .filter(row::Column::Id.eq(id.to_string()))
+            .exec(&self.db)
             .await?;
         Ok(())
     }
@@ -88,5 +120,6 @@ pub(super) fn from_row(row: row::Model) -> Result<Operator, StoreError> {
         party: codec::parse(TABLE, &row.party)?,
         kind: codec::parse(TABLE, &row.kind)?,
         created_at: row.created_at,
+        accepted_at: row.accepted_at,
     })
 }

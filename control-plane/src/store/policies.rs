@@ -2,9 +2,8 @@
 
 use contract::{ids::TenantId, policies::PolicyKind};
 use sea_orm::{
-    ActiveValue::Set,
-    ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select,
-    sea_query::{Expr, OnConflict},
+    ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select,
+    sea_query::Expr,
 };
 
 use super::{StoreError, Tx, codec};
@@ -131,7 +130,7 @@ impl Tx {
         tenant: TenantId,
         draft: &PolicyDraft,
     ) -> Result<(), StoreError> {
-        let row = draft::ActiveModel {
+        self.put(draft::ActiveModel {
             tenant_id: Set(tenant.to_string()),
             kind: Set(draft.document.kind().to_string()),
             document: Set(Some(codec::to_json(&draft.document))),
@@ -139,22 +138,8 @@ impl Tx {
             version: Set(draft.version),
             updated_at: Set(draft.updated_at),
             updated_by: Set(draft.updated_by.clone()),
-        };
-        draft::Entity::insert(row)
-            .on_conflict(
-                OnConflict::columns([draft::Column::TenantId, draft::Column::Kind])
-                    .update_columns([
-                        draft::Column::Document,
-                        draft::Column::BaseVersion,
-                        draft::Column::Version,
-                        draft::Column::UpdatedAt,
-                        draft::Column::UpdatedBy,
-                    ])
-                    .to_owned(),
-            )
-            .exec_without_returning(&self.db)
-            .await?;
-        Ok(())
+        })
+        .await
     }
 
     /// Removes a draft; its version stays used.

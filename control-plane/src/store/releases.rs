@@ -97,7 +97,7 @@ impl Tx {
         }
         let row = row::ActiveModel {
             tenant_id: Set(release.tenant.to_string()),
-            version: Set(codec::signed(release.version)),
+            version: Set(codec::signed(TABLE, release.version)?),
             manifest: Set(release.manifest.clone()),
             manifest_hash: Set(release.manifest_hash.to_string()),
             content: Set(release.content.clone()),
@@ -116,7 +116,11 @@ impl Tx {
         tenant: TenantId,
         version: u64,
     ) -> Result<Option<StoredRelease>, StoreError> {
-        let key = (tenant.to_string(), codec::signed(version));
+        // Callers and nodes name versions too: one that no column can hold was never given.
+        let Ok(version) = i64::try_from(version) else {
+            return Ok(None);
+        };
+        let key = (tenant.to_string(), version);
         let found = row::Entity::find_by_id(key).one(&self.db).await?;
         found.map(from_row).transpose()
     }

@@ -1,7 +1,7 @@
 //! Rows of the responsibility matrix.
 
 use contract::{duty::DutyKey, ids::TenantId, responsibility::Responsibility};
-use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, sea_query::OnConflict};
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
 
 use super::{StoreError, Tx, codec};
 use crate::responsibilities::MatrixRow;
@@ -51,21 +51,7 @@ impl Tx {
         tenant: TenantId,
         row: &MatrixRow,
     ) -> Result<(), StoreError> {
-        row::Entity::insert(to_row(tenant, row))
-            .on_conflict(
-                OnConflict::columns([row::Column::TenantId, row::Column::Duty])
-                    .update_columns([
-                        row::Column::Accountable,
-                        row::Column::Actors,
-                        row::Column::Version,
-                        row::Column::UpdatedAt,
-                        row::Column::UpdatedBy,
-                    ])
-                    .to_owned(),
-            )
-            .exec_without_returning(&self.db)
-            .await?;
-        Ok(())
+        self.put(to_row(tenant, row)).await
     }
 
     /// The rows there are, in any order.

@@ -4,9 +4,22 @@
 //! own, and the searched text is folded here.
 
 use sea_orm::{
-    ColumnTrait,
+    ColumnTrait, Condition,
     sea_query::{LikeExpr, SimpleExpr},
 };
+
+/// What people mean by a text when they look for a thing: a part of what it is called, or its whole id.
+/// Without a text, everything.
+pub(super) fn named<C: ColumnTrait>(id: C, names: &[C], text: Option<&str>) -> Condition {
+    match text.filter(|text| !text.is_empty()) {
+        None => Condition::all(),
+        Some(text) => names
+            .iter()
+            .fold(Condition::any().add(id.eq(text)), |found, name| {
+                found.add(folded(*name, text))
+            }),
+    }
+}
 
 /// "Occurs in" a column that holds folded text, with the pattern's own signs taken literally.
 pub(super) fn folded(column: impl ColumnTrait, text: &str) -> SimpleExpr {

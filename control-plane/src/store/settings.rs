@@ -1,6 +1,6 @@
 //! Rows of settings: the few single values the control plane keeps about itself.
 
-use sea_orm::{ActiveValue::Set, EntityTrait, sea_query::OnConflict};
+use sea_orm::{ActiveValue::Set, EntityTrait};
 
 use super::{StoreError, Tx};
 
@@ -30,19 +30,11 @@ impl Tx {
 
     /// Writes a setting, over an older value if there is one.
     pub(crate) async fn put_setting(&self, name: &str, value: String) -> Result<(), StoreError> {
-        let row = row::ActiveModel {
+        self.put(row::ActiveModel {
             name: Set(name.to_owned()),
             value: Set(value),
-        };
-        row::Entity::insert(row)
-            .on_conflict(
-                OnConflict::column(row::Column::Name)
-                    .update_column(row::Column::Value)
-                    .to_owned(),
-            )
-            .exec_without_returning(&self.db)
-            .await?;
-        Ok(())
+        })
+        .await
     }
 
     /// Removes a setting; says whether it was there, so that of two removers exactly one succeeds.

@@ -48,7 +48,7 @@ const TABLE: &str = "tenants";
 impl Tx {
     /// Writes a new tenant.
     pub(crate) async fn insert_tenant(&self, tenant: &Tenant) -> Result<(), StoreError> {
-        row::Entity::insert(to_row(tenant))
+        row::Entity::insert(to_row(tenant)?)
             .exec_without_returning(&self.db)
             .await?;
         Ok(())
@@ -56,7 +56,7 @@ impl Tx {
 
     /// Overwrites a tenant's own members and counters.
     pub(crate) async fn update_tenant(&self, tenant: &Tenant) -> Result<(), StoreError> {
-        row::Entity::update(to_row(tenant)).exec(&self.db).await?;
+        row::Entity::update(to_row(tenant)?).exec(&self.db).await?;
         Ok(())
     }
 
@@ -69,7 +69,7 @@ impl Tx {
     ) -> Result<(), StoreError> {
         let pointer = row::ActiveModel {
             id: Set(tenant.to_string()),
-            release_version: Set(codec::signed(version)),
+            release_version: Set(codec::signed(TABLE, version)?),
             manifest_hash: Set(Some(manifest.to_string())),
             ..Default::default()
         };
@@ -175,8 +175,8 @@ impl Tx {
     }
 }
 
-fn to_row(tenant: &Tenant) -> row::ActiveModel {
-    row::ActiveModel {
+fn to_row(tenant: &Tenant) -> Result<row::ActiveModel, StoreError> {
+    Ok(row::ActiveModel {
         id: Set(tenant.id.to_string()),
         slug: Set(tenant.slug.to_string()),
         name: Set(tenant.name.to_string()),
@@ -187,10 +187,10 @@ fn to_row(tenant: &Tenant) -> row::ActiveModel {
         status: Set(tenant.status.as_str().to_owned()),
         version: Set(tenant.version),
         matrix_version: Set(tenant.matrix_version),
-        release_version: Set(codec::signed(tenant.release_version)),
+        release_version: Set(codec::signed(TABLE, tenant.release_version)?),
         created_at: Set(tenant.created_at),
         ..Default::default()
-    }
+    })
 }
 
 fn searched(tenant: &Tenant) -> String {

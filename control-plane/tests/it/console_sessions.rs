@@ -2,7 +2,10 @@
 
 use chrono::TimeDelta;
 use contract::role::Role;
-use control_plane::console_sessions::{Density, Preferences, Theme};
+use control_plane::{
+    HeldRole, Mode, Scope,
+    console_sessions::{Density, Preferences, Theme},
+};
 use host::Secret;
 
 use crate::harness::{World, code};
@@ -14,7 +17,7 @@ async fn a_session_begins_idles_and_ends() {
     let hint = Secret::new("id.token.hint");
     let token = world
         .cp
-        .begin_console_session(owner.subject(), &hint)
+        .begin_console_session(owner.subject(), &hint, "req_test")
         .await
         .unwrap();
     let token = token.expose();
@@ -48,7 +51,7 @@ async fn a_session_begins_idles_and_ends() {
 
     let idle = world
         .cp
-        .begin_console_session(owner.subject(), &hint)
+        .begin_console_session(owner.subject(), &hint, "req_test")
         .await
         .unwrap();
     world.clock.advance(TimeDelta::minutes(30));
@@ -63,12 +66,12 @@ async fn a_session_begins_idles_and_ends() {
 
     let ended = world
         .cp
-        .begin_console_session(owner.subject(), &hint)
+        .begin_console_session(owner.subject(), &hint, "req_test")
         .await
         .unwrap();
     let kept = world
         .cp
-        .end_console_session(ended.expose())
+        .end_console_session(ended.expose(), "req_test")
         .await
         .unwrap()
         .unwrap();
@@ -84,7 +87,7 @@ async fn a_session_begins_idles_and_ends() {
     assert!(
         world
             .cp
-            .end_console_session(ended.expose())
+            .end_console_session(ended.expose(), "req_test")
             .await
             .unwrap()
             .is_none()
@@ -92,51 +95,90 @@ async fn a_session_begins_idles_and_ends() {
 }
 
 #[tokio::test]
-async fn every_session_of_an_operator_ends_at_once() {
+async fn whoever_loses_the_last_role_is_signed_out_everywhere() {
     let world = World::new().await;
-    let (owner, other) = (
+    let (owner, leaving) = (
         world.staff(Role::PlatformOwner).await,
         world.staff(Role::PlatformAuditor).await,
     );
     let hint = Secret::new("x");
-    let first = world
+    let begin = async |subject| {
+        let begun = world.cp.begin_console_session(subject, &hint, "req_test");
+        begun.await.unwrap()
+    };
+    let sessions = [
+        begin(leaving.subject()).await,
+        begin(leaving.subject()).await,
+    ];
+    let kept = begin(owner.subject()).await;
+    let alive = async |token: &Secret| {
+        let found = world.cp.find_console_session(token.expose()).await;
+        found.unwrap().is_some()
+    };
+    let more = HeldRole {
+        role: Role::SupportEngineer,
+        scope: Scope::Platform,
+    };
+    let more = world
         .cp
-        .begin_console_session(owner.subject(), &hint)
+        .assign_role(&owner, more, leaving.operator(), Mode::Commit)
         .await
         .unwrap();
-    world
+    let members = world.cp.list_members(&owner, Scope::Platform).await;
+    let last = members.unwrap().into_iter().find_map(|member| {
+        let held = member.roles.into_iter().find(|held| held.id != more.id)?;
+        (held.operator == leaving.operator()).then_some(held.id)
+    });
+    let remove = async |role, mode| {
+        let removed = world.cp.remove_role(&owner, Scope::Platform, role, mode);
+        removed.await.unwrap();
+    };
+    remove(more.id, Mode::Commit).await;
+    remove(last.unwrap(), Mode::DryRun).await;
+    assert!(alive(&sessions[0]).await, "a role is left");
+    remove(last.unwrap(), Mode::Commit).await;
+    for session in &sessions {
+        assert!(!alive(session).await);
+    }
+    assert!(alive(&kept).await);
+}
+
+#[tokio::test]
+async fn signing_in_and_out_is_in_the_platforms_log_r_aud_01() {
+    let world = World::new().await;
+    let owner = world.staff(Role::PlatformOwner).await;
+    let platform = world.cp.ensure_platform_tenant().await.unwrap();
+    let before = world.audit(platform.id).await.len();
+    let token = world
         .cp
-        .begin_console_session(owner.subject(), &hint)
+        .begin_console_session(owner.subject(), &Secret::new("x"), "req_in")
         .await
         .unwrap();
-    let theirs = world
-        .cp
-        .begin_console_session(other.subject(), &hint)
-        .await
-        .unwrap();
+    for _ in 0..2 {
+        world
+            .cp
+            .end_console_session(token.expose(), "req_out")
+            .await
+            .unwrap();
+    }
+    let guess = world.cp.end_console_session("guess", "req_guess").await;
+    assert!(guess.unwrap().is_none());
+    let log = world.audit(platform.id).await;
+    let told: Vec<_> = log[..log.len() - before]
+        .iter()
+        .map(|one| {
+            let event = &one.event;
+            assert_eq!(event.actor.operator, owner.operator());
+            assert_eq!(event.actor.via, "console");
+            (event.action.as_str(), event.request_id.as_str())
+        })
+        .collect();
     assert_eq!(
-        world
-            .cp
-            .end_console_sessions_of(owner.operator())
-            .await
-            .unwrap(),
-        2
-    );
-    assert!(
-        world
-            .cp
-            .find_console_session(first.expose())
-            .await
-            .unwrap()
-            .is_none()
-    );
-    assert!(
-        world
-            .cp
-            .find_console_session(theirs.expose())
-            .await
-            .unwrap()
-            .is_some()
+        told,
+        [
+            ("console.sign_out", "req_out"),
+            ("console.sign_in", "req_in")
+        ]
     );
 }
 
@@ -146,7 +188,7 @@ async fn an_account_without_a_role_gets_no_session() {
     let stranger = "usr_01h00000000000000000000000".parse().unwrap();
     let refused = world
         .cp
-        .begin_console_session(stranger, &Secret::new("x"))
+        .begin_console_session(stranger, &Secret::new("x"), "req_test")
         .await;
     assert_eq!(code(refused), "not found: operator");
 }

@@ -89,52 +89,31 @@ async fn a_publication_is_bound_to_what_was_looked_at_r_adm_07() {
         tenant: acme.id,
         expected: None,
     };
-    world
-        .cp
-        .save_policy_draft(&owner, at, password(20), Mode::Commit)
-        .await
-        .unwrap();
-    world
-        .cp
-        .save_policy_draft(&owner, at, password(64), Mode::Commit)
-        .await
-        .unwrap();
-    let publish = |draft_version, base_version| PublishRequest {
-        kind: PolicyKind::Password,
-        draft_version,
-        base_version,
+    let save = async |min_length| {
+        let draft = password(min_length);
+        let saved = world.cp.save_policy_draft(&owner, at, draft, Mode::Commit);
+        saved.await.unwrap();
     };
-    let swapped = world
-        .cp
-        .publish_policy(&owner, acme.id, publish(1, 1), Mode::Commit)
-        .await;
-    assert_eq!(code(swapped), "stale: 2");
-    let moved = world
-        .cp
-        .publish_policy(&owner, acme.id, publish(2, 7), Mode::Commit)
-        .await;
-    assert_eq!(code(moved), "base_moved");
-    world
-        .cp
-        .publish_policy(&owner, acme.id, publish(2, 1), Mode::Commit)
-        .await
-        .unwrap();
-    world
-        .cp
-        .save_policy_draft(&owner, at, password(64), Mode::Commit)
-        .await
-        .unwrap();
+    let publish = async |draft_version, base_version| {
+        let request = PublishRequest {
+            kind: PolicyKind::Password,
+            draft_version,
+            base_version,
+        };
+        let published = world
+            .cp
+            .publish_policy(&owner, acme.id, request, Mode::Commit);
+        code(published.await)
+    };
+    save(20).await;
+    save(64).await;
+    assert_eq!(publish(1, 1).await, "stale: 2");
+    assert_eq!(publish(2, 7).await, "base_moved");
+    assert_eq!(publish(2, 1).await, "done");
+    save(64).await;
     // A draft's version is never used again: who looked at the first draft cannot publish a later one.
-    let unseen = world
-        .cp
-        .publish_policy(&owner, acme.id, publish(1, 2), Mode::Commit)
-        .await;
-    assert_eq!(code(unseen), "stale: 3");
-    let same = world
-        .cp
-        .publish_policy(&owner, acme.id, publish(3, 2), Mode::Commit)
-        .await;
-    assert_eq!(code(same), "nothing_to_publish");
+    assert_eq!(publish(1, 2).await, "stale: 3");
+    assert_eq!(publish(3, 2).await, "nothing_to_publish");
     world
         .cp
         .discard_policy_draft(&owner, at, PolicyKind::Password, Mode::Commit)

@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use contract::{
     application::SigningAlgorithm,
-    frames::{Down, Held, Outcome, PublicKey, Up},
+    frames::{CommandOutcome, Down, Held, Outcome, PublicKey, Up},
+    ids::{CommandId, TenantId, TypedId},
     index::RegionIndex,
     role::Role,
 };
-use control_plane::{Mode, Refusal};
+use control_plane::{Mode, Refusal, tenants::NewTenant};
 
-use crate::harness::{FakeNode, World, code, start};
+use crate::harness::{FakeNode, World, code, new_tenant, start};
 
 const LIMIT: Duration = Duration::from_secs(5);
 
@@ -188,4 +189,83 @@ async fn a_node_that_left_is_shown_as_gone() {
         .wait_applied(platform.id, 1, Duration::from_millis(20))
         .await;
     assert!(matches!(late, Err(Refusal::Unavailable { .. })));
+}
+
+#[tokio::test]
+async fn a_node_is_believed_only_about_its_region_and_about_what_was_released() {
+    let world = World::new().await;
+    let acme = world.tenant("acme").await;
+    let far = world
+        .cp
+        .create_tenant(
+            &world.cp.system_caller(),
+            NewTenant {
+                region: "elsewhere".parse().unwrap(),
+                ..new_tenant("far")
+            },
+            Mode::Commit,
+        )
+        .await
+        .unwrap()
+        .tenant;
+    let stranger: TenantId = TypedId::from_uuid(uuid::Uuid::from_u128(77));
+    let release = world
+        .cp
+        .get_release(&world.cp.system_caller(), far.id, 1)
+        .await
+        .unwrap();
+    let held = |tenant, version| Held {
+        tenant,
+        version,
+        manifest: release.summary.manifest_hash.clone(),
+    };
+    let said = vec![
+        held(far.id, 1),
+        held(acme.id, u64::MAX),
+        held(acme.id, 1),
+        held(stranger, 1),
+    ];
+    let mut node = FakeNode::greet(&world.cp, 1, said).await;
+    // What is not believed counts as not held: both tenants of the region come whole.
+    for _ in 0..2 {
+        let (tenant, version, sections) = node.hear_release().await;
+        assert_eq!((version, sections), (1, 3));
+        assert_ne!(tenant, far.id);
+    }
+    for (tenant, version) in [
+        (acme.id, 0),
+        (acme.id, 2),
+        (acme.id, u64::MAX),
+        (far.id, 1),
+        (stranger, 1),
+    ] {
+        node.ack(tenant, version, Outcome::Applied).await;
+        let reason = "made up".to_owned();
+        node.ack(tenant, version, Outcome::Rejected { reason })
+            .await;
+    }
+    // Frames are heard in their order: once this one counts, those above were heard.
+    let platform = world.cp.ensure_platform_tenant().await.unwrap();
+    node.ack(platform.id, 1, Outcome::Applied).await;
+    world.cp.wait_applied(platform.id, 1, LIMIT).await.unwrap();
+    let system = world.cp.system_caller();
+    let here = world.cp.effectiveness(&system, acme.id).await.unwrap();
+    assert_eq!((here.applied, here.rejected.len()), (0, 0));
+    let there = world.cp.effectiveness(&system, far.id).await.unwrap();
+    assert_eq!((there.applied, there.nodes), (0, 0));
+    // The session goes on, and the truth is still heard.
+    node.ack(acme.id, 1, Outcome::Applied).await;
+    world.cp.wait_applied(acme.id, 1, LIMIT).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_answer_to_no_command_of_ours_changes_nothing() {
+    let world = World::new().await;
+    let outcome = CommandOutcome::Done;
+    let id: CommandId = TypedId::from_uuid(uuid::Uuid::from_u128(5));
+    let mut node = FakeNode::greet(&world.cp, 1, Vec::new()).await;
+    node.say(&Up::CommandResult { id, outcome }).await;
+    let (tenant, version, _) = node.hear_release().await;
+    node.ack(tenant, version, Outcome::Applied).await;
+    world.cp.wait_applied(tenant, version, LIMIT).await.unwrap();
 }

@@ -5,8 +5,13 @@
 
 use sea_orm_migration::{
     prelude::*,
-    schema::{big_integer, big_integer_null, text, text_null, timestamp_with_time_zone},
+    schema::{
+        big_integer, big_integer_null, text, text_null, timestamp_with_time_zone,
+        timestamp_with_time_zone_null,
+    },
 };
+
+use super::tables::{NamedIndex, create, table};
 
 /// The step.
 pub(in crate::store) struct Step;
@@ -20,75 +25,34 @@ impl MigrationName for Step {
 #[async_trait::async_trait]
 impl MigrationTrait for Step {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        for table in tenant_tables()
+        let tables = tenant_tables()
             .into_iter()
             .chain(operator_tables())
             .chain(policy_tables())
             .chain(release_tables())
-            .chain(record_tables())
-        {
-            manager.create_table(table).await?;
-        }
-        for (name, table, columns) in [
-            ("tenants_by_slug", "tenants", &["slug"] as &[&'static str]),
-            ("tenants_by_host", "tenants", &["host"]),
-            ("operators_by_subject", "operators", &["subject"]),
-            ("operators_by_email", "operators", &["email"]),
-            (
-                "assignments_once",
-                "assignments",
-                &["operator_id", "role", "scope"],
-            ),
-            ("audit_events_by_id", "audit_events", &["id"]),
-        ] {
-            manager
-                .create_index(index(name, table, columns).unique().to_owned())
-                .await?;
-        }
-        for (name, table, columns) in [
-            (
-                "tenants_by_region",
-                "tenants",
-                &["region"] as &[&'static str],
-            ),
-            ("assignments_by_scope", "assignments", &["scope"]),
-            ("node_holdings_by_tenant", "node_holdings", &["tenant_id"]),
-        ] {
-            manager.create_index(index(name, table, columns)).await?;
-        }
-        Ok(())
+            .chain(record_tables());
+        create(manager, tables, UNIQUE, SEARCHED).await
     }
 }
 
-fn index(
-    name: &'static str,
-    table: &'static str,
-    columns: &[&'static str],
-) -> IndexCreateStatement {
-    let mut index = Index::create();
-    index.name(name).table(table);
-    for column in columns {
-        index.col(*column);
-    }
-    index
-}
+const UNIQUE: &[NamedIndex] = &[
+    ("tenants_by_slug", "tenants", &["slug"]),
+    ("tenants_by_host", "tenants", &["host"]),
+    ("operators_by_subject", "operators", &["subject"]),
+    ("operators_by_email", "operators", &["email"]),
+    (
+        "assignments_once",
+        "assignments",
+        &["operator_id", "role", "scope"],
+    ),
+    ("audit_events_by_id", "audit_events", &["id"]),
+];
 
-fn table(
-    name: &'static str,
-    key: &[&'static str],
-    columns: Vec<ColumnDef>,
-) -> TableCreateStatement {
-    let mut primary = Index::create();
-    for column in key {
-        primary.col(*column);
-    }
-    let mut table = Table::create();
-    table.table(name).primary_key(&mut primary);
-    for column in columns {
-        table.col(column);
-    }
-    table
-}
+const SEARCHED: &[NamedIndex] = &[
+    ("tenants_by_region", "tenants", &["region"]),
+    ("assignments_by_scope", "assignments", &["scope"]),
+    ("node_holdings_by_tenant", "node_holdings", &["tenant_id"]),
+];
 
 fn tenant_tables() -> Vec<TableCreateStatement> {
     vec![
@@ -140,6 +104,7 @@ fn operator_tables() -> Vec<TableCreateStatement> {
                 text("party"),
                 text("kind"),
                 timestamp_with_time_zone("created_at"),
+                timestamp_with_time_zone_null("accepted_at"),
             ],
         ),
         table(

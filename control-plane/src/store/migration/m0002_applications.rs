@@ -6,9 +6,12 @@
 use sea_orm_migration::{
     prelude::*,
     schema::{
-        big_integer, blob_null, text, timestamp_with_time_zone, timestamp_with_time_zone_null,
+        big_integer, blob_null, boolean, text, timestamp_with_time_zone,
+        timestamp_with_time_zone_null,
     },
 };
+
+use super::tables::{NamedIndex, create, table};
 
 /// The step.
 pub(in crate::store) struct Step;
@@ -22,77 +25,37 @@ impl MigrationName for Step {
 #[async_trait::async_trait]
 impl MigrationTrait for Step {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        for table in tenant_tables().into_iter().chain(console_tables()) {
-            manager.create_table(table).await?;
-        }
-        for (name, table, columns) in [
-            (
-                "apis_by_audience",
-                "apis",
-                &["tenant_id", "audience"] as &[&'static str],
-            ),
-            (
-                "client_grants_once",
-                "client_grants",
-                &["tenant_id", "application_id", "api_id"],
-            ),
-        ] {
-            manager
-                .create_index(index(name, table, columns).unique().to_owned())
-                .await?;
-        }
-        for (name, table, columns) in [
-            (
-                "application_secrets_by_application",
-                "application_secrets",
-                &["tenant_id", "application_id"] as &[&'static str],
-            ),
-            (
-                "client_grants_by_api",
-                "client_grants",
-                &["tenant_id", "api_id"],
-            ),
-            (
-                "console_sessions_by_operator",
-                "console_sessions",
-                &["operator_id"],
-            ),
-        ] {
-            manager.create_index(index(name, table, columns)).await?;
-        }
-        Ok(())
+        let tables = tenant_tables().into_iter().chain(console_tables());
+        create(manager, tables, UNIQUE, SEARCHED).await
     }
 }
 
-fn index(
-    name: &'static str,
-    table: &'static str,
-    columns: &[&'static str],
-) -> IndexCreateStatement {
-    let mut index = Index::create();
-    index.name(name).table(table);
-    for column in columns {
-        index.col(*column);
-    }
-    index
-}
+const UNIQUE: &[NamedIndex] = &[
+    ("apis_by_audience", "apis", &["tenant_id", "audience"]),
+    (
+        "client_grants_once",
+        "client_grants",
+        &["tenant_id", "application_id", "api_id"],
+    ),
+];
 
-fn table(
-    name: &'static str,
-    key: &[&'static str],
-    columns: Vec<ColumnDef>,
-) -> TableCreateStatement {
-    let mut primary = Index::create();
-    for column in key {
-        primary.col(*column);
-    }
-    let mut table = Table::create();
-    table.table(name).primary_key(&mut primary);
-    for column in columns {
-        table.col(column);
-    }
-    table
-}
+const SEARCHED: &[NamedIndex] = &[
+    (
+        "application_secrets_by_application",
+        "application_secrets",
+        &["tenant_id", "application_id"],
+    ),
+    (
+        "client_grants_by_api",
+        "client_grants",
+        &["tenant_id", "api_id"],
+    ),
+    (
+        "console_sessions_by_operator",
+        "console_sessions",
+        &["operator_id"],
+    ),
+];
 
 fn tenant_tables() -> Vec<TableCreateStatement> {
     vec![
@@ -104,6 +67,7 @@ fn tenant_tables() -> Vec<TableCreateStatement> {
                 text("id"),
                 text("name_folded"),
                 text("document"),
+                boolean("built_in"),
                 big_integer("version"),
                 timestamp_with_time_zone("created_at"),
                 timestamp_with_time_zone("updated_at"),

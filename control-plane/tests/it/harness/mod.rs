@@ -18,7 +18,7 @@ use control_plane::{
     tenants::{NewTenant, Tenant},
 };
 use host::{Clock, Entropy, Kek, ManualClock};
-use sea_orm::{ConnectionTrait, Database};
+use sea_orm::{ConnectionTrait, Database, DatabaseConnection, Statement};
 
 pub use self::node::FakeNode;
 
@@ -67,6 +67,20 @@ impl World {
     pub async fn tamper(&self, sql: &str) {
         let db = Database::connect(&self.url).await.unwrap();
         db.execute_unprepared(sql).await.unwrap();
+    }
+
+    /// What rests in the database, row by row, as somebody who stole it could read it.
+    pub async fn rows(&self, sql: &str) -> Vec<String> {
+        let db = Database::connect(&self.url).await.unwrap();
+        let found = db.query_all_raw(statement(&db, sql)).await.unwrap();
+        found.iter().map(|row| format!("{row:?}")).collect()
+    }
+
+    /// The first column of the first row, as bytes.
+    pub async fn bytes(&self, sql: &str) -> Vec<u8> {
+        let db = Database::connect(&self.url).await.unwrap();
+        let found = db.query_one_raw(statement(&db, sql)).await.unwrap();
+        found.unwrap().try_get_by_index(0).unwrap()
     }
 
     /// A connected node of the platform's region that does as it is told.
@@ -166,6 +180,10 @@ impl World {
             .unwrap()
             .release_version
     }
+}
+
+fn statement(db: &DatabaseConnection, sql: &str) -> Statement {
+    Statement::from_string(db.get_database_backend(), sql)
 }
 
 pub fn new_tenant(slug: &str) -> NewTenant {

@@ -148,6 +148,9 @@ impl FakeNode {
                         delivery, email, ..
                     } = command;
                     let outcome = match delivery {
+                        _ if email.starts_with("unreachable") => CommandOutcome::Failed {
+                            reason: "the mail server refuses it".to_owned(),
+                        },
                         Delivery::Return => CommandOutcome::Link {
                             url: format!("http://node/invite?for={email}"),
                         },

@@ -66,6 +66,36 @@ async fn a_secret_is_shown_once_and_never_again() {
 }
 
 #[tokio::test]
+async fn what_was_made_is_where_its_location_says() {
+    let api = Api::serve().await;
+    let token = api.acme(Role::TenantOwner).await;
+    let made = |path: String, body: Value| {
+        let (api, token) = (&api, &token);
+        async move {
+            let answer = api.post(&path, token, &body).await;
+            assert_eq!(answer.status(), 201, "{path}");
+            let place = answer.headers()["location"].to_str().unwrap().to_owned();
+            let tag = answer.headers()["etag"].clone();
+            let found = api.get(&place, token).await;
+            assert_eq!(found.status(), 200, "{path} said {place}");
+            assert_eq!(found.headers()["etag"], tag, "{path} said {place}");
+            body_of(found).await
+        }
+    };
+    let shop = made(ALL.to_owned(), shop()).await;
+    let id = shop["id"].as_str().unwrap();
+    let with_two = made(format!("{ALL}/{id}/secrets"), json!({})).await;
+    assert_eq!(with_two["secrets"].as_array().unwrap().len(), 2);
+    let orders = json!({
+        "name": "Orders", "audience": "https://orders.example",
+        "scopes": [{"scope": "orders:read", "description": "See orders"}],
+    });
+    let orders = made("/v1/tenants/acme/apis".to_owned(), orders).await;
+    let grant = json!({"application": id, "api": orders["id"], "scopes": ["orders:read"]});
+    made("/v1/tenants/acme/client-grants".to_owned(), grant).await;
+}
+
+#[tokio::test]
 async fn nothing_is_overwritten_unseen() {
     let api = Api::serve().await;
     let token = api.acme(Role::ApplicationDeveloper).await;

@@ -1,10 +1,15 @@
 //! The admin API over real HTTP: a server on a free port, tokens signed like a node's, an outside client.
 
 mod applications;
+mod built_in;
 mod documents;
 mod errors;
+mod idempotency;
 mod matrix;
+mod operators;
+mod strangers;
 mod tokens;
+mod truth;
 
 use actix_web::{App, HttpServer, dev::ServerHandle};
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
@@ -52,6 +57,7 @@ impl Api {
         while world.cp.platform_keys().await.unwrap().is_empty() {
             tokio::time::sleep(std::time::Duration::from_millis(5)).await;
         }
+        let node = node.obey();
         let (base, server) = listen(&world);
         Self {
             world,

@@ -1,0 +1,79 @@
+//! Strangers: whoever asks for a tenant they have no role in is told that there is none, and written down.
+//!
+//! Every such attempt is refused; the log tells of the first one within a while. Somebody who tries a
+//! thousand times is one fact, and must not be able to bury the others under it (R-AUD-01).
+
+use chrono::{DateTime, TimeDelta, Utc};
+use contract::ids::{OperatorId, TenantId};
+use moka::future::Cache;
+
+use crate::{Caller, ControlPlane, Refusal, audit::Event, change::NO_TENANT, tenants::Tenant};
+
+/// How long one line stands for the same person at the same tenant.
+const QUIET: TimeDelta = TimeDelta::minutes(10);
+/// Pairs that are remembered; about 100 bytes each.
+const REMEMBERED: u64 = 10_000;
+
+/// What was recorded lately, in this process.
+pub(crate) struct Strangers {
+    recorded: Cache<(OperatorId, TenantId), DateTime<Utc>>,
+}
+
+impl Default for Strangers {
+    fn default() -> Self {
+        Self {
+            recorded: Cache::new(REMEMBERED),
+        }
+    }
+}
+
+impl Strangers {
+    /// Whether the attempt should be recorded; from then on it counts as recorded.
+    async fn is_news(&self, who: (OperatorId, TenantId), now: DateTime<Utc>) -> bool {
+        let last = self.recorded.get(&who).await;
+        if last.is_some_and(|last| now < last + QUIET) {
+            return false;
+        }
+        self.recorded.insert(who, now).await;
+        true
+    }
+}
+
+impl ControlPlane {
+    /// Lets somebody with a role in the tenant pass; for anyone else there is no such tenant.
+    pub(crate) async fn enter(&self, caller: &Caller, tenant: TenantId) -> Result<Tenant, Refusal> {
+        let found = {
+            let tx = self.store().begin_read().await?;
+            tx.find_tenant(tenant).await?
+        };
+        self.admit(caller, found).await
+    }
+
+    /// As [`ControlPlane::enter`], for a tenant that was looked for already.
+    pub(crate) async fn admit(
+        &self,
+        caller: &Caller,
+        found: Option<Tenant>,
+    ) -> Result<Tenant, Refusal> {
+        let tenant = found.ok_or(NO_TENANT)?;
+        match caller.knows(tenant.id) {
+            true => Ok(tenant),
+            false => Err(self.turn_away(caller, &tenant).await),
+        }
+    }
+
+    /// Tells a stranger that there is no such tenant, and the platform's log that they asked.
+    pub(crate) async fn turn_away(&self, caller: &Caller, tenant: &Tenant) -> Refusal {
+        let (who, now) = (caller.operator(), self.clock().now());
+        if self.inner.strangers.is_news((who, tenant.id), now).await {
+            match self.platform_id().await {
+                Ok(log) => {
+                    let event = Event::stranger(tenant);
+                    self.record_alone(caller, log, event).await;
+                }
+                Err(error) => tracing::error!(?error, "a stranger could not be recorded"),
+            }
+        }
+        NO_TENANT
+    }
+}
