@@ -1,9 +1,11 @@
 //! Authorization codes: 60 seconds at most, one redemption, and a memory of whose they were.
 //!
 //! A code is two values: the grant itself, which [`Codes::redeem`] takes (one node of many succeeds,
-//! R-TOK-02), and a mark that outlives it and names the grant. Whoever presents a code that is gone
-//! but still marked is replaying it, and the caller kills that grant (RFC 6749 §4.1.2, R-TOK-01). The
-//! mark is written when the code is made and not when it is spent, so no crash can lose it.
+//! R-TOK-02), and a mark that outlives it and names the grant. Whoever presents a code that is gone but was
+//! redeemed is replaying it, and the caller kills that grant (RFC 6749 §4.1.2, R-TOK-01). The mark is written
+//! when the code is made, so no crash can lose it, and says "redeemed" before any token is made. A code that
+//! is gone before its end is as good as redeemed: somebody else has it at this moment. One that ran out
+//! unused gave nobody anything, and is no sign of a theft.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -15,11 +17,11 @@ use contract::{
     policies::TokenPolicy,
     scope::Scope,
 };
-use host::Entropy;
+use host::{Clock, Entropy};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    grants::GrantId,
+    grants::{GrantId, GrantOwner},
     state::{Kind, StateError, StateKey, StateStore},
 };
 
@@ -53,18 +55,33 @@ pub struct CodeGrant {
     pub amr: Vec<String>,
 }
 
+impl CodeGrant {
+    /// Whose it is.
+    pub fn owner(&self) -> GrantOwner {
+        GrantOwner {
+            grant: self.grant,
+            user: self.user,
+            application: self.application,
+        }
+    }
+}
+
+/// What is remembered of a code.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+struct Mark {
+    owner: GrantOwner,
+    ends: DateTime<Utc>,
+    redeemed: bool,
+}
+
 /// What became of a presented code.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "one at a time, and nearly always the large one"
-)]
 pub enum Redemption {
     /// The first and only time.
     Fresh(CodeGrant),
-    /// It was redeemed before, or ran out: kill this grant.
-    Replayed(GrantId),
-    /// Never issued by this tenant, or long forgotten.
+    /// It was redeemed before, or is being redeemed: kill this grant.
+    Replayed(GrantOwner),
+    /// Never issued by this tenant, ran out unused, or long forgotten.
     Unknown,
 }
 
@@ -72,12 +89,17 @@ pub enum Redemption {
 #[derive(Clone)]
 pub struct Codes {
     state: Arc<dyn StateStore>,
+    clock: Clock,
     entropy: Entropy,
 }
 
 impl Codes {
-    pub(crate) fn new(state: Arc<dyn StateStore>, entropy: Entropy) -> Self {
-        Self { state, entropy }
+    pub(crate) fn new(state: Arc<dyn StateStore>, clock: Clock, entropy: Entropy) -> Self {
+        Self {
+            state,
+            clock,
+            entropy,
+        }
     }
 
     /// Makes a code.
@@ -93,9 +115,14 @@ impl Codes {
         let code = self.entropy.token();
         let hash = sha256_hex(code.as_bytes());
         let life = Duration::seconds(policy.code_seconds.into());
-        let mark = StateKey::new(Kind::CodeMark, tenant, &hash);
+        let place = StateKey::new(Kind::CodeMark, tenant, &hash);
+        let mark = Mark {
+            owner: grant.owner(),
+            ends: self.clock.now() + life,
+            redeemed: false,
+        };
         self.state
-            .put(mark, &serde_json::to_vec(&grant.grant)?, MARK_LIFE)
+            .put(place, &serde_json::to_vec(&mark)?, MARK_LIFE)
             .await?;
         let place = StateKey::new(Kind::Code, tenant, &hash);
         self.state
@@ -110,14 +137,27 @@ impl Codes {
     /// The state store does not answer.
     pub async fn redeem(&self, tenant: TenantId, code: &str) -> Result<Redemption, StateError> {
         let hash = sha256_hex(code.as_bytes());
-        let place = StateKey::new(Kind::Code, tenant, &hash);
-        if let Some(grant) = self.state.take(place).await? {
-            return Ok(Redemption::Fresh(serde_json::from_slice(&grant)?));
-        }
-        let mark = StateKey::new(Kind::CodeMark, tenant, &hash);
-        match self.state.get(mark).await? {
-            Some(grant) => Ok(Redemption::Replayed(serde_json::from_slice(&grant)?)),
-            None => Ok(Redemption::Unknown),
+        let code = StateKey::new(Kind::Code, tenant, &hash);
+        let taken = self.state.take(code).await?;
+        let place = StateKey::new(Kind::CodeMark, tenant, &hash);
+        let mark = self.state.get(place).await?;
+        let mark: Option<Mark> = mark.map(|mark| serde_json::from_slice(&mark)).transpose()?;
+        match (taken, mark) {
+            (Some(grant), Some(mark)) => {
+                let redeemed = serde_json::to_vec(&Mark {
+                    redeemed: true,
+                    ..mark
+                })?;
+                if !self.state.replace(place, &redeemed, MARK_LIFE).await? {
+                    return Ok(Redemption::Unknown);
+                }
+                Ok(Redemption::Fresh(serde_json::from_slice(&grant)?))
+            }
+            (None, Some(mark)) if mark.redeemed || self.clock.now() < mark.ends => {
+                Ok(Redemption::Replayed(mark.owner))
+            }
+            // A code whose mark is lost could be redeemed again unnoticed, so it is worth nothing.
+            (_, None) | (None, Some(_)) => Ok(Redemption::Unknown),
         }
     }
 }

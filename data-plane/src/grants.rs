@@ -5,7 +5,9 @@
 //! the grace, from the same application, gets the *same* successor, because the answer may have been
 //! lost (R-RT-03); later, or after the successor was used, it proves a theft, and the whole grant dies
 //! (R-RT-01). Killing a grant marks it in the state store first and in the database second, and issuing
-//! checks the mark last, so a family cannot slip in beside its own death.
+//! checks the mark last, so a family cannot slip in beside its own death. A person who takes back what they
+//! allowed ends every grant of the application that began before, by one mark with a time: it also reaches
+//! codes not redeemed yet and access tokens without a family (R-CONS-02).
 
 use std::{collections::BTreeSet, fmt, str::FromStr, sync::Arc};
 
@@ -22,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    identity::{Family, IdentityStore, Spend, StoreError, Token},
+    identity::{AuthEvent, AuthEventKind, Family, IdentityStore, Spend, StoreError, Token},
     metrics::NodeMetrics,
     state::{Kind, StateError, StateKey, StateStore},
 };
@@ -39,6 +41,12 @@ impl GrantId {
     /// A new id.
     pub fn new(clock: &Clock, entropy: &Entropy) -> Self {
         Self(entropy.uuid_v7(clock.now()))
+    }
+
+    /// When it was made, in whole milliseconds since 1970; `None` for an id that carries no time.
+    fn made_at(&self) -> Option<u64> {
+        let (seconds, nanos) = self.0.get_timestamp()?.to_unix();
+        Some(seconds * 1000 + u64::from(nanos) / 1_000_000)
     }
 }
 
@@ -93,6 +101,28 @@ pub struct RefreshGrant {
     pub auth_time: DateTime<Utc>,
     /// How (RFC 8176).
     pub amr: Vec<String>,
+}
+
+/// Whose a grant is: enough to say whether it may still be used, and to name it in an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GrantOwner {
+    /// The grant.
+    pub grant: GrantId,
+    /// Who signed in.
+    pub user: UserId,
+    /// For which application.
+    pub application: ApplicationId,
+}
+
+impl RefreshGrant {
+    /// Whose it is.
+    pub fn owner(&self) -> GrantOwner {
+        GrantOwner {
+            grant: self.grant,
+            user: self.user,
+            application: self.application,
+        }
+    }
 }
 
 /// A successful rotation.
@@ -165,24 +195,32 @@ impl Grants {
         self.identity
             .begin_family(tenant, grant, &token, ends)
             .await?;
-        if self.is_killed(tenant, grant.grant).await? {
+        if self.is_killed(tenant, &grant.owner()).await? {
             self.identity.revoke_family(tenant, grant.grant).await?;
             return Err(RefreshError::Revoked);
         }
         Ok(token)
     }
 
-    /// What a refresh token would give, without spending it.
+    /// What a refresh token would give, without spending it. A token that was spent before is judged at
+    /// once: whatever else is wrong with a thief's request must not save the family (RFC 9700 §4.14.2).
     ///
     /// # Errors
-    /// As [`Grants::rotate_refresh`], except that a spent or idle token is not judged yet.
+    /// As [`Grants::rotate_refresh`].
     pub async fn peek_refresh(
         &self,
         tenant: TenantId,
         token: &str,
         application: ApplicationId,
+        policy: &TokenPolicy,
     ) -> Result<RefreshGrant, RefreshError> {
-        let (_, family) = self.look_up(tenant, token, application).await?;
+        let (found, family) = self.look_up(tenant, token, application, policy).await?;
+        if found.spent_at.is_some() {
+            return Ok(self
+                .repeat(tenant, found, family.grant, policy)
+                .await?
+                .grant);
+        }
         Ok(family.grant)
     }
 
@@ -197,11 +235,7 @@ impl Grants {
         application: ApplicationId,
         policy: &TokenPolicy,
     ) -> Result<Rotated, RefreshError> {
-        let (found, family) = self.look_up(tenant, token, application).await?;
-        let idle_end = family.used_at + Duration::hours(policy.refresh_idle_hours.into());
-        if self.clock.now() >= idle_end {
-            return Err(RefreshError::Invalid);
-        }
+        let (found, family) = self.look_up(tenant, token, application, policy).await?;
         if found.spent_at.is_some() {
             return self.repeat(tenant, found, family.grant, policy).await;
         }
@@ -237,30 +271,69 @@ impl Grants {
         Ok(())
     }
 
-    /// Whether a grant was killed in the last hour; older access tokens have expired.
+    /// Kills a grant of which a spent code or refresh token came back, and says so: to the log, to the
+    /// metrics and to the person's own events (R-TOK-01, R-RT-01).
+    ///
+    /// # Errors
+    /// As [`Grants::kill`].
+    pub async fn kill_replayed(
+        &self,
+        tenant: TenantId,
+        owner: &GrantOwner,
+    ) -> Result<(), RefreshError> {
+        self.kill(tenant, owner.grant).await?;
+        tracing::warn!(%tenant, application = %owner.application, grant = %owner.grant, "a spent code or refresh token came back; its grant is dead");
+        let event = AuthEvent {
+            kind: AuthEventKind::ReplayDetected,
+            user: Some(owner.user),
+            application: Some(owner.application),
+        };
+        Ok(self.identity.record_event(tenant, event).await?)
+    }
+
+    /// Whether a grant was killed in the last hour, alone or with all of its application; older access
+    /// tokens have expired.
     ///
     /// # Errors
     /// The state store does not answer: refuse.
-    pub async fn is_killed(&self, tenant: TenantId, grant: GrantId) -> Result<bool, StateError> {
-        let name = grant.to_string();
+    pub async fn is_killed(
+        &self,
+        tenant: TenantId,
+        owner: &GrantOwner,
+    ) -> Result<bool, StateError> {
+        let name = owner.grant.to_string();
         let mark = StateKey::new(Kind::KilledGrant, tenant, &name);
-        Ok(self.state.get(mark).await?.is_some())
+        if self.state.get(mark).await?.is_some() {
+            return Ok(true);
+        }
+        let name = pair(owner.user, owner.application);
+        let mark = StateKey::new(Kind::GrantsEnded, tenant, &name);
+        let Some(ended) = self.state.get(mark).await? else {
+            return Ok(false);
+        };
+        let ended: u64 = serde_json::from_slice(&ended)?;
+        Ok(owner.grant.made_at().is_none_or(|made| made <= ended))
     }
 
-    /// Kills every grant of a user, at one application or at all (R-RT-06, R-CONS-02).
+    /// Kills every grant that a user has at an application now (R-CONS-02).
     ///
     /// # Errors
     /// Either store does not answer; some grants may live on.
-    pub async fn kill_all_of_user(
+    pub async fn kill_all_at(
         &self,
         tenant: TenantId,
         user: UserId,
-        application: Option<ApplicationId>,
+        application: ApplicationId,
     ) -> Result<(), RefreshError> {
-        for grant in self.identity.live_grants(tenant, user, application).await? {
-            self.kill(tenant, grant).await?;
-        }
-        Ok(())
+        let now = self.clock.now().timestamp_millis().max(0);
+        let name = pair(user, application);
+        let mark = StateKey::new(Kind::GrantsEnded, tenant, &name);
+        let now = serde_json::to_vec(&now).map_err(StateError::from)?;
+        self.state.put(mark, &now, MARK_LIFE).await?;
+        Ok(self
+            .identity
+            .revoke_families(tenant, user, application)
+            .await?)
     }
 
     /// The token and its family, if this application may use them now.
@@ -269,12 +342,14 @@ impl Grants {
         tenant: TenantId,
         token: &str,
         application: ApplicationId,
+        policy: &TokenPolicy,
     ) -> Result<(Token, Family), RefreshError> {
         let found = self.identity.find_token(tenant, token).await?;
         let found = found.ok_or(RefreshError::Invalid)?;
         let family = self.identity.find_family(tenant, found.grant).await?;
         let family = family.ok_or(RefreshError::Invalid)?;
-        let over = self.clock.now() >= family.expires_at;
+        let idle_end = family.used_at + Duration::hours(policy.refresh_idle_hours.into());
+        let over = self.clock.now() >= family.expires_at.min(idle_end);
         if family.grant.application != application || over {
             return Err(RefreshError::Invalid);
         }
@@ -303,9 +378,13 @@ impl Grants {
                 return Ok(Rotated { token, grant });
             }
         }
-        self.kill(tenant, grant.grant).await?;
         self.metrics.refresh_reused();
-        tracing::warn!(%tenant, application = %grant.application, grant = %grant.grant, "a spent refresh token came back; its grant is revoked");
+        self.kill_replayed(tenant, &grant.owner()).await?;
         Err(RefreshError::Reused)
     }
+}
+
+/// The name of a person's grants at an application.
+fn pair(user: UserId, application: ApplicationId) -> String {
+    format!("{user}/{application}")
 }

@@ -1,7 +1,8 @@
 //! The regional identity store: users and what belongs to them, on SQLite or PostgreSQL.
 //!
-//! Every table has its tenant in the primary key and every query names its tenant, so a forgotten filter
-//! is a compile-time oddity and not a leak. Times are whole microseconds since 1970, because they are
+//! Every table has its tenant in the primary key, every query names its tenant, and rows are reached only
+//! through [`tenancy`], which on PostgreSQL hides every other tenant's rows even from a query that forgot
+//! its filter (R-TEN-04). Times are whole microseconds since 1970, because they are
 //! compared inside conditional updates and text forms of times do not compare. Values that would harm a
 //! person in a stolen dump (keys, peppers, token successors) are sealed under the tenant's data key (R-SEC-01).
 //! Rows never leave this module: callers get the types below.
@@ -14,29 +15,28 @@ mod migration;
 mod refresh;
 mod signing_keys;
 mod tables;
+mod tenancy;
 mod users;
 mod vault;
 
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use contract::ids::TenantId;
 use host::{Clock, Entropy, Kek};
-use sea_orm::{
-    DatabaseConnection, DatabaseTransaction, DbErr, SqliteTransactionMode, TransactionOptions,
-    TransactionTrait,
-};
+use sea_orm::{DatabaseExecutor, DatabaseTransaction, DbErr};
 
 pub(crate) use self::signing_keys::stored;
-use self::vault::Vault;
 pub use self::{
     connect::ConnectError,
-    consents::Consent,
+    consents::{Allowance, Consent},
     events::{AuthEvent, AuthEventKind},
     invitations::{Accept, InvitationRow, Invited},
     refresh::{Family, Spend, Token},
     signing_keys::StoredKey,
     users::{NewUser, User, UserStatus, normalize_email},
 };
+use self::{tenancy::TenantedDatabase, vault::Vault};
 use crate::state::StateError;
 
 /// The store could not do what was asked.
@@ -56,7 +56,7 @@ pub enum StoreError {
 /// The users of a region.
 #[derive(Clone)]
 pub struct IdentityStore {
-    db: DatabaseConnection,
+    db: TenantedDatabase,
     clock: Clock,
     entropy: Entropy,
     vault: Arc<Vault>,
@@ -74,7 +74,7 @@ impl IdentityStore {
         entropy: Entropy,
     ) -> Result<Self, ConnectError> {
         Ok(Self {
-            db: connect::open(url).await?,
+            db: TenantedDatabase::new(connect::open(url).await?),
             clock,
             entropy,
             vault: Arc::new(Vault::new(kek)),
@@ -89,14 +89,14 @@ impl IdentityStore {
         Ok(self.db.ping().await?)
     }
 
-    /// A transaction that may write: on SQLite it takes the write lock at once, because a transaction
-    /// that reads first and is overtaken by another writer could not be continued.
-    async fn begin(&self) -> Result<DatabaseTransaction, StoreError> {
-        let options = TransactionOptions {
-            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-            ..TransactionOptions::default()
-        };
-        Ok(self.db.begin_with_options(options).await?)
+    /// The tenant's rows, to read.
+    async fn reads(&self, tenant: TenantId) -> Result<DatabaseExecutor<'_>, StoreError> {
+        Ok(self.db.reads(tenant).await?)
+    }
+
+    /// The tenant's rows, to read and write in one transaction.
+    async fn begin(&self, tenant: TenantId) -> Result<DatabaseTransaction, StoreError> {
+        Ok(self.db.begin(tenant).await?)
     }
 
     fn now(&self) -> i64 {

@@ -9,33 +9,32 @@
 
 use std::{
     fs, io,
-    net::{Ipv4Addr, SocketAddr},
+    net::{Ipv4Addr, SocketAddr, TcpListener},
     path::PathBuf,
     process::ExitCode,
-    time::Duration,
 };
 
 use clap::Parser;
 use contract::{jws::TrustRoot, tenant::Region};
 use data_plane::{
-    Node, NodeConfig, http,
+    Node, NodeConfig,
+    http::{self, TrustedProxies},
     process::{
         DataDir, Failure, Log, Mail, NodeSettings, Tls, choose,
-        config::{reached_at, read},
-        failure::log_panics,
-        server::{Surface, stop_on},
+        config::{address, reached_at, read},
+        entry::{enter, listen},
+        failure::not_opened,
+        server::{Patience, Surface, stop_on},
     },
 };
 use figment::providers::Serialized;
-use host::{Clock, Entropy, Health, Observe, Shutdown, Telemetry};
+use host::{Clock, Entropy, Health, Observe, Shutdown, Telemetry, listen::parse_address};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
 /// Many small allocations on many threads: the system's allocator spends more on them than we do.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
-const LAST_WAIT: Duration = Duration::from_secs(2);
 
 /// A data-plane node: serves tenants from its sealed snapshot, with or without a control plane.
 ///
@@ -49,7 +48,7 @@ struct Cli {
     #[serde(skip_serializing_if = "Option::is_none")]
     data_dir: Option<PathBuf>,
     /// Tenant endpoints and hosted pages [default: 127.0.0.1:7100]
-    #[arg(long, value_name = "IP:PORT")]
+    #[arg(long, value_name = "IP:PORT", value_parser = parse_address)]
     #[serde(skip_serializing_if = "Option::is_none")]
     auth_addr: Option<SocketAddr>,
     /// A TOML file with settings; see docs/operations.md
@@ -63,6 +62,7 @@ struct Cli {
 #[serde(default, deny_unknown_fields)]
 struct Config {
     data_dir: PathBuf,
+    #[serde(deserialize_with = "address")]
     auth_addr: SocketAddr,
     auth_base_url: Option<Url>,
     region: Region,
@@ -71,6 +71,7 @@ struct Config {
     node: NodeSettings,
     mail: Mail,
     tls: Option<Tls>,
+    trusted_proxies: TrustedProxies,
 }
 
 impl Default for Config {
@@ -85,61 +86,34 @@ impl Default for Config {
             node: NodeSettings::default(),
             mail: Mail::default(),
             tls: None,
+            trusted_proxies: TrustedProxies::default(),
         }
     }
 }
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
-        Err(message) => {
-            // Help and version are asked for and go to stdout; nothing is left to do if that is closed.
-            let _ = message.print();
-            return ExitCode::from(u8::try_from(message.exit_code()).unwrap_or(2));
-        }
-    };
-    log_panics();
-    match start(&cli) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            eprintln!("bailiwick-node: {failure}");
-            ExitCode::FAILURE
-        }
-    }
+    enter("bailiwick-node", run)
 }
 
-fn start(cli: &Cli) -> Result<(), Failure> {
-    let config: Config = read(cli.config.as_deref(), Serialized::globals(cli))?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(Failure::because("cannot start the runtime"))?;
-    let ended = runtime.block_on(run(&config));
-    runtime.shutdown_timeout(LAST_WAIT);
-    ended
-}
-
-async fn run(config: &Config) -> Result<(), Failure> {
-    let dir = DataDir::lock(&config.data_dir)?;
+async fn run(cli: Cli) -> Result<(), Failure> {
+    let config: Config = read(cli.config.as_deref(), Serialized::globals(&cli))?;
+    // Before anything is written: a taken port must not leave half a data directory behind.
+    let listener = listen("auth_addr", config.auth_addr)?;
     let telemetry = config
         .log
-        .telemetry("bailiwick-node", config.otlp_endpoint.as_deref());
-    let telemetry =
-        Telemetry::start(&telemetry).map_err(Failure::because("cannot start telemetry"))?;
+        .start("bailiwick-node", config.otlp_endpoint.as_deref())?;
     let shutdown = Shutdown::on_signals().map_err(Failure::because("cannot hear signals"))?;
-    let ended = serve(config, &dir, &telemetry, &shutdown).await;
+    let ended = serve(&config, listener, &telemetry, &shutdown).await;
     telemetry.shutdown().await;
     ended
 }
 
 async fn serve(
     config: &Config,
-    dir: &DataDir,
+    listener: TcpListener,
     telemetry: &Telemetry,
     shutdown: &Shutdown,
 ) -> Result<(), Failure> {
-    let listener =
-        host::bind(config.auth_addr, "--auth-addr").map_err(Failure::because("cannot listen"))?;
     let socket = listener
         .local_addr()
         .map_err(Failure::because("cannot read a socket's address"))?;
@@ -150,6 +124,7 @@ async fn serve(
         config.tls.is_some(),
     )?;
     let https = base.scheme() == "https";
+    let dir = DataDir::lock(&config.data_dir)?;
     let (health, clock, entropy) = (Health::new(), Clock::system(), Entropy::system());
     let surface = Surface {
         observe: Observe::new(telemetry.http_metrics(), clock.clone(), entropy.clone()),
@@ -157,6 +132,8 @@ async fn serve(
         telemetry: telemetry.clone(),
         tls: config.tls.as_ref().map(Tls::server_config).transpose()?,
         https,
+        proxies: config.trusted_proxies.clone(),
+        patience: Patience::default(),
     };
     let given = Given {
         base,
@@ -166,7 +143,7 @@ async fn serve(
         telemetry,
     };
     let opened = tokio::select! {
-        opened = open(config, dir, given) => opened,
+        opened = open(config, &dir, given) => opened,
         // Whoever stops a start that waits for a store wants it to end, not to succeed.
         () = shutdown.requested() => return Ok(()),
     };
@@ -212,7 +189,7 @@ async fn open(config: &Config, dir: &DataDir, given: Given<'_>) -> Result<Node, 
         entropy: given.entropy,
     })
     .await
-    .map_err(Failure::because("cannot open the node"))
+    .map_err(not_opened)
 }
 
 /// Whom the node believes. Without the file it believes nobody, and says so at `/readyz`.

@@ -295,12 +295,14 @@ impl Inner {
             ..
         } = config;
         let throttle = Throttle::new(state.clone(), clock.clone());
+        let sessions = Sessions::new(state.clone(), clock.clone(), entropy.clone());
         let releases = Arc::new(Releases::default());
         Self {
             accounts: Accounts {
                 identity: identity.clone(),
                 hasher: Hasher::new(config.hash_workers, entropy.clone(), metrics.clone()),
                 throttle: throttle.clone(),
+                sessions: sessions.clone(),
                 state: state.clone(),
                 mailer: config.mailer,
                 clock: clock.clone(),
@@ -314,8 +316,8 @@ impl Inner {
                 metrics.clone(),
             ),
             requests: Requests::new(state.clone(), entropy.clone()),
-            codes: Codes::new(state.clone(), entropy.clone()),
-            sessions: Sessions::new(state.clone(), clock.clone(), entropy.clone()),
+            codes: Codes::new(state.clone(), clock.clone(), entropy.clone()),
+            sessions,
             throttle,
             applier: Applier {
                 region: config.region,

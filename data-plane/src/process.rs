@@ -9,6 +9,7 @@
 pub mod choose;
 pub mod config;
 pub mod data_dir;
+pub mod entry;
 pub mod failure;
 pub mod server;
 pub mod settings;

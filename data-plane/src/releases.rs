@@ -139,21 +139,10 @@ impl TenantRuntime {
         self.apis.get(&id).map(|at| &self.release.apis[*at])
     }
 
-    /// All APIs.
-    pub fn apis(&self) -> &[Api] {
-        &self.release.apis
-    }
-
     /// What an application may call.
     pub fn client_grants(&self, application: ApplicationId) -> impl Iterator<Item = &ClientGrant> {
         let places = self.grants.get(&application).into_iter().flatten();
         places.map(|at| &self.release.client_grants[*at])
-    }
-
-    /// What an application may ask of one API.
-    pub fn client_grant(&self, application: ApplicationId, api: ApiId) -> Option<&ClientGrant> {
-        self.client_grants(application)
-            .find(|grant| grant.api == api)
     }
 
     /// The tenant's signing keys.

@@ -2,7 +2,7 @@
 //!
 //! Authorization requests, codes, browser sessions, marks and counters live here and not in the
 //! identity database, because they are written on every sign-in and worthless after minutes. The
-//! trait is small on purpose: whatever cannot be said with these seven verbs belongs in the database.
+//! trait is small on purpose: whatever cannot be said with these verbs belongs in the database.
 //! Both implementations pass `tests/state_store.rs`.
 //!
 //! It must never allow twice what it promises once: when the store cannot be reached, callers get an
@@ -32,14 +32,14 @@ pub enum Kind {
     SessionsEnded,
     /// A grant whose tokens are refused.
     KilledGrant,
+    /// The moment before which all grants of a user at an application are dead.
+    GrantsEnded,
     /// A registration that waits for proof of its address.
     PendingRegistration,
-    /// Something that may be seen once: a client assertion id, a nonce.
-    Replay,
-    /// A counter of failures or requests.
+    /// How much of a budget is used up.
     Counter,
-    /// The moment before which an account may not try again.
-    Wait,
+    /// Admitted attempts in a row, and when the next one may be admitted.
+    Attempts,
 }
 
 impl Kind {
@@ -52,10 +52,10 @@ impl Kind {
             Self::Session => "session",
             Self::SessionsEnded => "sessions_ended",
             Self::KilledGrant => "killed_grant",
+            Self::GrantsEnded => "grants_ended",
             Self::PendingRegistration => "pending_registration",
-            Self::Replay => "replay",
             Self::Counter => "counter",
-            Self::Wait => "wait",
+            Self::Attempts => "attempts",
         }
     }
 }
@@ -96,6 +96,39 @@ pub enum StateError {
     Unreadable(#[from] serde_json::Error),
 }
 
+/// How attempts are paced that follow each other without success.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pace {
+    /// After the n-th attempt in a row nothing is admitted for the n-th pause; the last one repeats.
+    pub pauses: Vec<Duration>,
+    /// How long attempts are remembered while nobody tries.
+    pub memory: Duration,
+}
+
+impl Pace {
+    /// The pause after the `number`-th attempt, in milliseconds.
+    fn pause_after(&self, number: u64) -> i64 {
+        let at = usize::try_from(number.saturating_sub(1)).unwrap_or(usize::MAX);
+        let pause = self.pauses.get(at).or(self.pauses.last());
+        pause.map_or(0, Duration::num_milliseconds)
+    }
+}
+
+/// Whether an attempt may be made now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Admission {
+    /// It may, and it was counted.
+    Admitted {
+        /// The how manieth in a row it is, from 1.
+        number: u64,
+    },
+    /// It may not, and it was not counted.
+    Wait {
+        /// For how much longer.
+        left: Duration,
+    },
+}
+
 /// Values with an end, shared by the nodes of a region.
 ///
 /// Every method is atomic across nodes. A life of zero or less means the value is gone at once.
@@ -103,14 +136,6 @@ pub enum StateError {
 pub trait StateStore: Send + Sync + 'static {
     /// Stores `value`, replacing what was there.
     async fn put(&self, key: StateKey<'_>, value: &[u8], life: Duration) -> Result<(), StateError>;
-
-    /// Stores `value` if nothing is there; says whether it did. One caller of many gets `true`.
-    async fn put_if_absent(
-        &self,
-        key: StateKey<'_>,
-        value: &[u8],
-        life: Duration,
-    ) -> Result<bool, StateError>;
 
     /// Stores `value` only over one that is there, so that a deleted value cannot come back to life.
     async fn replace(
@@ -120,7 +145,7 @@ pub trait StateStore: Send + Sync + 'static {
         life: Duration,
     ) -> Result<bool, StateError>;
 
-    /// The value. A counter reads as its decimal text.
+    /// The value. A counter reads as its decimal text; how attempts read is the store's business.
     async fn get(&self, key: StateKey<'_>) -> Result<Option<Vec<u8>>, StateError>;
 
     /// Removes and returns the value: one caller of many gets it.
@@ -128,6 +153,18 @@ pub trait StateStore: Send + Sync + 'static {
 
     /// Adds one to a counter, gives it a new life, and returns it.
     async fn increment(&self, key: StateKey<'_>, life: Duration) -> Result<u64, StateError>;
+
+    /// Takes one off a counter, unless it is gone or zero; its life stays.
+    async fn decrement(&self, key: StateKey<'_>) -> Result<(), StateError>;
+
+    /// Counts an attempt and begins the pause after it, unless the pause after an earlier one still lasts.
+    /// Looking and counting are one step: of many callers in a pause nobody is counted, and between two
+    /// pauses only one is admitted.
+    async fn admit(&self, key: StateKey<'_>, pace: &Pace) -> Result<Admission, StateError>;
+
+    /// Takes an admitted attempt back, and the pause after it if no later one was admitted. Does nothing
+    /// if the attempts were deleted meanwhile.
+    async fn give_back(&self, key: StateKey<'_>, number: u64) -> Result<(), StateError>;
 
     /// Removes the value, if it is there.
     async fn delete(&self, key: StateKey<'_>) -> Result<(), StateError>;

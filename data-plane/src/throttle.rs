@@ -1,25 +1,34 @@
 //! Slowing down guesses: per account with growing waits and a block, per address with a budget.
 //!
-//! An attempt is counted *before* the password is looked at and forgiven on success, so a thousand
-//! parallel guesses count as a thousand (R-ENUM-02). Unknown identifiers are counted exactly like known
-//! ones (R-ENUM-01). Counters live in the state store, so they hold across nodes and survive the restart
-//! of one (R-ENUM-04).
+//! An attempt is admitted and counted in one step, *before* the password is looked at, and counts as failed
+//! until it is settled otherwise. So of a thousand parallel guesses a few are looked at and counted, and
+//! the others are told to wait and not counted: nobody guesses faster in parallel, and nobody reaches the
+//! block without guessing (R-ENUM-02). Unknown identifiers are counted exactly like known ones
+//! (R-ENUM-01). Counters live in the state store, so they hold across nodes and survive the restart of one
+//! (R-ENUM-04).
+//!
+//! A device on which the account's owner signed in before is counted apart: whatever others do to the
+//! account, it still works there (R-ENUM-03).
 
 use std::{net::IpAddr, sync::Arc, time::Duration as StdDuration};
 
-use chrono::{DateTime, Duration, Utc};
+use chrono::Duration;
 use contract::{canonical::sha256_hex, ids::TenantId, policies::AuthenticationPolicy};
 use host::Clock;
 
-use crate::state::{Kind, StateError, StateKey, StateStore};
+use crate::state::{Admission, Kind, Pace, StateError, StateKey, StateStore};
 
 /// How long failures are remembered while nobody tries.
 const MEMORY: Duration = Duration::hours(24);
 /// The longest a single further attempt has to wait, short of the block.
 const LONGEST_WAIT_SECONDS: i64 = 60;
+/// Failures after which a known device is blocked, where the policy blocks others later: its owner mistypes,
+/// a thief guesses.
+const DEVICE_FAILURES: u32 = 10;
 
+const ADDRESSES: &str = "failures";
 /// Failed sign-ins one address may cause in a window, over all accounts of a tenant.
-pub const FAILURES_PER_ADDRESS: Limit = Limit {
+const FAILURES_PER_ADDRESS: Limit = Limit {
     count: 300,
     window: Duration::minutes(5),
 };
@@ -45,6 +54,40 @@ pub enum Verdict {
     },
 }
 
+/// Who tries to sign in, as far as counting tells callers apart.
+#[derive(Debug, Clone, Copy)]
+pub struct Caller<'a> {
+    /// The account's name in the form in which names are compared.
+    pub identifier: &'a str,
+    /// The account's device, if its mark was presented and is genuine.
+    pub device: Option<&'a str>,
+    /// The address it comes from, if it is known.
+    pub ip: Option<IpAddr>,
+}
+
+/// An attempt that was admitted. Left alone it stays counted as a failure, so an attempt whose request was
+/// broken off half-way cannot be repeated for nothing.
+#[derive(Debug)]
+#[must_use = "an attempt ends by success, by failure or without a verdict"]
+pub struct Attempt {
+    tenant: TenantId,
+    account: String,
+    number: u64,
+    address: Option<String>,
+}
+
+/// Whether an attempt to sign in may go on.
+#[derive(Debug)]
+pub enum Begun {
+    /// It may, and it was counted.
+    Admitted(Attempt),
+    /// It may not, and it was not counted.
+    Wait {
+        /// At least one second; suits `Retry-After`.
+        retry_after: StdDuration,
+    },
+}
+
 /// The counters of all tenants.
 #[derive(Clone)]
 pub struct Throttle {
@@ -57,7 +100,7 @@ impl Throttle {
         Self { state, clock }
     }
 
-    /// Counts one use of `bucket` by `key` against `limit`.
+    /// Counts one use of `bucket` by `key` against `limit`. A refused use is not counted.
     ///
     /// # Errors
     /// The state store does not answer.
@@ -69,86 +112,100 @@ impl Throttle {
         limit: Limit,
     ) -> Result<Verdict, StateError> {
         let (name, left) = self.window(bucket, key, limit);
-        let counter = StateKey::new(Kind::Counter, tenant, &name);
-        let count = self.state.increment(counter, limit.window).await?;
-        Ok(if count > limit.count {
-            wait(left)
-        } else {
-            Verdict::Allowed
-        })
+        self.spend(tenant, &name, limit, left).await
     }
 
-    /// Like [`Throttle::limit`], but without counting.
-    ///
-    /// # Errors
-    /// The state store does not answer.
-    pub async fn within(
-        &self,
-        tenant: TenantId,
-        bucket: &str,
-        key: &str,
-        limit: Limit,
-    ) -> Result<Verdict, StateError> {
-        let (name, left) = self.window(bucket, key, limit);
-        let counter = StateKey::new(Kind::Counter, tenant, &name);
-        let count: u64 = match self.state.get(counter).await? {
-            Some(text) => serde_json::from_slice(&text)?,
-            None => 0,
-        };
-        Ok(if count >= limit.count {
-            wait(left)
-        } else {
-            Verdict::Allowed
-        })
-    }
-
-    /// Begins a password attempt for an account, known or not. Counts it as failed until
-    /// [`Throttle::succeeded`] says otherwise.
+    /// Begins a password attempt for an account, known or not. It counts as failed until
+    /// [`Throttle::succeeded`] or [`Throttle::without_verdict`] says otherwise.
     ///
     /// # Errors
     /// The state store does not answer; the attempt must not go on.
     pub async fn begin(
         &self,
         tenant: TenantId,
-        identifier: &str,
+        caller: Caller<'_>,
         policy: &AuthenticationPolicy,
-    ) -> Result<Verdict, StateError> {
-        let account = account_key(identifier);
-        let waiting = StateKey::new(Kind::Wait, tenant, &account);
-        if let Some(until) = self.state.get(waiting).await? {
-            return self.until(&until);
+    ) -> Result<Begun, StateError> {
+        let mut address = None;
+        // A known device has a small limit of its own and needs no share in its address's, which a stranger
+        // behind the same address could use up.
+        if let (None, Some(ip)) = (caller.device, caller.ip) {
+            let (name, left) = self.window(ADDRESSES, &ip_key(ip), FAILURES_PER_ADDRESS);
+            let spent = self
+                .spend(tenant, &name, FAILURES_PER_ADDRESS, left)
+                .await?;
+            if let Verdict::Wait { retry_after } = spent {
+                return Ok(Begun::Wait { retry_after });
+            }
+            address = Some(name);
         }
-        let counter = StateKey::new(Kind::Counter, tenant, &account);
-        let failures = self.state.increment(counter, MEMORY).await?;
-        let Some(pause) = pause_after(failures, policy) else {
-            return Ok(Verdict::Allowed);
-        };
-        let until = serde_json::to_vec(&(self.clock.now() + pause))?;
-        // Of several attempts that arrive together, one passes and the others wait behind it. So does the
-        // first one after a block: otherwise trying too early would prolong the block for ever.
-        if self.state.put_if_absent(waiting, &until, pause).await? {
-            return Ok(Verdict::Allowed);
+        let account = account_key(caller);
+        let key = StateKey::new(Kind::Attempts, tenant, &account);
+        match self.state.admit(key, &pace(caller, policy)).await? {
+            Admission::Admitted { number } => Ok(Begun::Admitted(Attempt {
+                tenant,
+                account,
+                number,
+                address,
+            })),
+            Admission::Wait { left } => {
+                self.refund(tenant, address.as_deref()).await?;
+                Ok(Begun::Wait {
+                    retry_after: whole_seconds(left),
+                })
+            }
         }
-        Ok(wait(pause))
     }
 
-    /// Forgets an account's failures after the right password.
+    /// Forgets the failures in a row that the right password ends: the account's, or those of the known
+    /// device. Success on a known device says nothing about who else is guessing.
     ///
     /// # Errors
     /// The state store does not answer.
-    pub async fn succeeded(&self, tenant: TenantId, identifier: &str) -> Result<(), StateError> {
-        let account = account_key(identifier);
-        for kind in [Kind::Counter, Kind::Wait] {
-            self.state
-                .delete(StateKey::new(kind, tenant, &account))
-                .await?;
-        }
-        Ok(())
+    pub async fn succeeded(&self, attempt: &Attempt) -> Result<(), StateError> {
+        let key = StateKey::new(Kind::Attempts, attempt.tenant, &attempt.account);
+        self.state.delete(key).await?;
+        self.refund(attempt.tenant, attempt.address.as_deref())
+            .await
     }
 
-    fn until(&self, stored: &[u8]) -> Result<Verdict, StateError> {
-        let until: DateTime<Utc> = serde_json::from_slice(stored)?;
-        Ok(wait(until - self.clock.now()))
+    /// Takes an attempt back whose password was never looked at, through no fault of the caller.
+    ///
+    /// # Errors
+    /// The state store does not answer; the attempt stays counted.
+    pub async fn without_verdict(&self, attempt: &Attempt) -> Result<(), StateError> {
+        let key = StateKey::new(Kind::Attempts, attempt.tenant, &attempt.account);
+        self.state.give_back(key, attempt.number).await?;
+        self.refund(attempt.tenant, attempt.address.as_deref())
+            .await
+    }
+
+    /// Counts first and looks then, so that no burst slips through.
+    async fn spend(
+        &self,
+        tenant: TenantId,
+        name: &str,
+        limit: Limit,
+        left: Duration,
+    ) -> Result<Verdict, StateError> {
+        let counter = StateKey::new(Kind::Counter, tenant, name);
+        if self.state.increment(counter, limit.window).await? <= limit.count {
+            return Ok(Verdict::Allowed);
+        }
+        self.state.decrement(counter).await?;
+        Ok(Verdict::Wait {
+            retry_after: whole_seconds(left),
+        })
+    }
+
+    async fn refund(&self, tenant: TenantId, name: Option<&str>) -> Result<(), StateError> {
+        match name {
+            Some(name) => {
+                let counter = StateKey::new(Kind::Counter, tenant, name);
+                self.state.decrement(counter).await
+            }
+            None => Ok(()),
+        }
     }
 
     /// The name of the current window's counter and how long the window still lasts.
@@ -162,26 +219,37 @@ impl Throttle {
     }
 }
 
-/// How long the account pauses after its `failures`-th failure in a row, if it does.
-fn pause_after(failures: u64, policy: &AuthenticationPolicy) -> Option<Duration> {
-    if failures >= policy.block_after_failures.into() {
-        return Some(Duration::minutes(policy.block_minutes.into()));
+/// The pauses after each failure in a row, up to the block, which repeats: a block that is over lets one
+/// attempt pass.
+fn pace(caller: Caller<'_>, policy: &AuthenticationPolicy) -> Pace {
+    let block_after = match caller.device {
+        Some(_) => policy.block_after_failures.min(DEVICE_FAILURES),
+        None => policy.block_after_failures,
+    };
+    let short = (1..block_after).map(|failures| {
+        let beyond = failures.checked_sub(policy.delay_after_failures);
+        let doubled = beyond.map_or(0, |beyond| 1_i64 << beyond.min(10));
+        Duration::seconds(doubled.min(LONGEST_WAIT_SECONDS))
+    });
+    let block = Duration::minutes(policy.block_minutes.into());
+    Pace {
+        pauses: short.chain([block]).collect(),
+        memory: MEMORY,
     }
-    let beyond = failures.checked_sub(policy.delay_after_failures.into())?;
-    let doubled = 1_i64 << beyond.min(10);
-    Some(Duration::seconds(doubled.min(LONGEST_WAIT_SECONDS)))
 }
 
-fn account_key(identifier: &str) -> String {
-    format!("account:{}", sha256_hex(identifier.as_bytes()))
+fn account_key(caller: Caller<'_>) -> String {
+    let account = sha256_hex(caller.identifier.as_bytes());
+    match caller.device {
+        Some(device) => format!("{account}:{device}"),
+        None => account,
+    }
 }
 
-fn wait(left: Duration) -> Verdict {
-    // Whole seconds, rounded up: a caller that waits as told is never early.
+/// Whole seconds, rounded up: a caller that waits as told is never early.
+fn whole_seconds(left: Duration) -> StdDuration {
     let seconds = u64::try_from((left.num_milliseconds() + 999) / 1000).unwrap_or(0);
-    Verdict::Wait {
-        retry_after: StdDuration::from_secs(seconds.max(1)),
-    }
+    StdDuration::from_secs(seconds.max(1))
 }
 
 /// The part of an address that one customer of a provider cannot vary at will: IPv6 by /64 (R-ENUM-05).
@@ -196,92 +264,4 @@ pub fn ip_key(address: IpAddr) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use contract::ids::TypedId;
-    use uuid::Uuid;
-
-    use super::*;
-    use crate::state::memory::MemoryState;
-
-    #[test]
-    fn pauses_grow_and_end_in_a_block_r_enum_02() {
-        let policy = AuthenticationPolicy::default();
-        let pause = |failures| pause_after(failures, &policy).map(|pause| pause.num_seconds());
-        assert_eq!(pause(1), None);
-        assert_eq!(pause(4), None);
-        assert_eq!(pause(5), Some(1));
-        assert_eq!(pause(6), Some(2));
-        assert_eq!(pause(10), Some(32));
-        assert_eq!(pause(30), Some(60));
-        assert_eq!(pause(49), Some(60));
-        assert_eq!(pause(50), Some(3600));
-        assert_eq!(pause(51), Some(3600));
-        assert_eq!(pause(u64::MAX), Some(3600));
-    }
-
-    #[tokio::test]
-    async fn an_account_is_slowed_blocked_and_forgiven() {
-        let (clock, time) = Clock::manual(DateTime::UNIX_EPOCH);
-        let throttle = Throttle::new(Arc::new(MemoryState::new(clock.clone())), clock);
-        let policy = AuthenticationPolicy::default();
-        let tenant = TenantId::from_uuid(Uuid::from_u128(1));
-        let mut blocked_for = StdDuration::ZERO;
-        let mut tries = 0;
-        while blocked_for < StdDuration::from_secs(3600) {
-            match throttle.begin(tenant, "ada", &policy).await.unwrap() {
-                Verdict::Allowed => tries += 1,
-                Verdict::Wait { retry_after } => {
-                    blocked_for = retry_after;
-                    if retry_after < StdDuration::from_secs(3600) {
-                        time.advance(Duration::from_std(retry_after).unwrap());
-                    }
-                }
-            }
-        }
-        assert_eq!(tries, policy.block_after_failures);
-        let other = TenantId::from_uuid(Uuid::from_u128(2));
-        assert_eq!(
-            throttle.begin(other, "ada", &policy).await.unwrap(),
-            Verdict::Allowed
-        );
-        throttle.succeeded(tenant, "ada").await.unwrap();
-        assert_eq!(
-            throttle.begin(tenant, "ada", &policy).await.unwrap(),
-            Verdict::Allowed
-        );
-    }
-
-    #[tokio::test]
-    async fn a_budget_renews_with_its_window() {
-        let (clock, time) = Clock::manual(DateTime::UNIX_EPOCH);
-        let throttle = Throttle::new(Arc::new(MemoryState::new(clock.clone())), clock);
-        let tenant = TenantId::from_uuid(Uuid::from_u128(1));
-        let limit = Limit {
-            count: 2,
-            window: Duration::seconds(10),
-        };
-        let ask = || throttle.limit(tenant, "x", "k", limit);
-        assert_eq!(ask().await.unwrap(), Verdict::Allowed);
-        assert_eq!(ask().await.unwrap(), Verdict::Allowed);
-        assert_eq!(
-            ask().await.unwrap(),
-            Verdict::Wait {
-                retry_after: StdDuration::from_secs(10)
-            }
-        );
-        assert_ne!(
-            throttle.within(tenant, "x", "k", limit).await.unwrap(),
-            Verdict::Allowed
-        );
-        time.advance(Duration::seconds(10));
-        assert_eq!(ask().await.unwrap(), Verdict::Allowed);
-    }
-
-    #[test]
-    fn neighbours_in_one_prefix_share_a_key_r_enum_05() {
-        let key = |text: &str| ip_key(text.parse().unwrap());
-        assert_eq!(key("2001:db8:1:2::1"), key("2001:db8:1:2:ffff::9"));
-        assert_ne!(key("2001:db8:1:2::1"), key("2001:db8:1:3::1"));
-        assert_eq!(key("::ffff:192.0.2.7"), key("192.0.2.7"));
-    }
-}
+mod tests;

@@ -6,7 +6,9 @@ use std::{sync::Arc, time::Duration as StdDuration};
 
 use chrono::{DateTime, Duration};
 use contract::ids::{TenantId, TypedId};
-use data_plane::state::{Kind, StateKey, StateStore, memory::MemoryState, redis::RedisState};
+use data_plane::state::{
+    Admission, Kind, Pace, StateKey, StateStore, memory::MemoryState, redis::RedisState,
+};
 use futures::future::{BoxFuture, join_all};
 use host::{Clock, Entropy};
 use uuid::Uuid;
@@ -104,16 +106,6 @@ async fn one_of_many_takes_r_tok_02() {
 }
 
 #[tokio::test]
-async fn one_of_many_is_first() {
-    for Subject { store, .. } in subjects().await {
-        let at = key(Kind::Replay, 1, "jti");
-        let tries = join_all((0..16).map(|_| store.put_if_absent(at, b"1", LIFE))).await;
-        let first = tries.into_iter().filter(|first| *first.as_ref().unwrap());
-        assert_eq!(first.count(), 1);
-    }
-}
-
-#[tokio::test]
 async fn a_deleted_value_cannot_be_replaced() {
     for Subject { store, .. } in subjects().await {
         let at = key(Kind::Session, 1, "s");
@@ -140,23 +132,118 @@ async fn counters_lose_no_count_r_enum_04() {
 }
 
 #[tokio::test]
+async fn counters_are_given_back_and_never_fall_below_zero() {
+    for Subject { store, .. } in subjects().await {
+        let at = key(Kind::Counter, 1, "back");
+        store.decrement(at).await.unwrap();
+        assert_eq!(store.increment(at, LIFE).await.unwrap(), 1);
+        for _ in 0..3 {
+            store.decrement(at).await.unwrap();
+        }
+        assert_eq!(store.increment(at, LIFE).await.unwrap(), 1);
+    }
+}
+
+/// Two attempts without a pause, then one per 400 ms.
+fn pace() -> Pace {
+    Pace {
+        pauses: vec![Duration::zero(), Duration::milliseconds(400)],
+        memory: LIFE,
+    }
+}
+
+fn number(admission: Admission) -> Option<u64> {
+    match admission {
+        Admission::Admitted { number } => Some(number),
+        Admission::Wait { left } => {
+            assert!(left > Duration::zero() && left <= Duration::milliseconds(400));
+            None
+        }
+    }
+}
+
+#[tokio::test]
+async fn of_a_flood_only_the_admitted_are_counted_r_enum_02() {
+    for Subject { store, pass } in subjects().await {
+        let at = key(Kind::Attempts, 1, "flood");
+        let pace = pace();
+        for admitted in [vec![1, 2], vec![3], vec![4]] {
+            let flood = join_all((0..50).map(|_| store.admit(at, &pace))).await;
+            let mut numbers: Vec<u64> = flood
+                .into_iter()
+                .filter_map(|admission| number(admission.unwrap()))
+                .collect();
+            numbers.sort_unstable();
+            assert_eq!(numbers, admitted);
+            pass(Duration::milliseconds(410)).await;
+        }
+        store.delete(at).await.unwrap();
+        assert_eq!(number(store.admit(at, &pace).await.unwrap()), Some(1));
+    }
+}
+
+#[tokio::test]
+async fn an_attempt_given_back_leaves_no_trace() {
+    for Subject { store, .. } in subjects().await {
+        let at = key(Kind::Attempts, 1, "back");
+        let pace = pace();
+        let admit = || async { number(store.admit(at, &pace).await.unwrap()) };
+        store.give_back(at, 1).await.unwrap();
+        assert_eq!((admit().await, admit().await), (Some(1), Some(2)));
+        assert_eq!(admit().await, None);
+        store.give_back(at, 2).await.unwrap();
+        assert_eq!(admit().await, Some(2), "its pause is over too");
+        store.give_back(at, 1).await.unwrap();
+        assert_eq!(admit().await, None, "the pause of a later one is not");
+        store.delete(at).await.unwrap();
+        assert_eq!(admit().await, Some(1));
+        store.give_back(at, 2).await.unwrap();
+        assert_eq!(admit().await, Some(2), "it was forgotten before");
+    }
+}
+
+#[tokio::test]
+async fn without_pauses_everything_is_admitted() {
+    for Subject { store, .. } in subjects().await {
+        let at = key(Kind::Attempts, 1, "free");
+        let pace = Pace {
+            pauses: vec![],
+            memory: LIFE,
+        };
+        for expected in 1..=3 {
+            assert_eq!(
+                number(store.admit(at, &pace).await.unwrap()),
+                Some(expected)
+            );
+        }
+    }
+}
+
+#[tokio::test]
 async fn everything_ends() {
     for Subject { store, pass } in subjects().await {
         let short = Duration::milliseconds(400);
-        let (value, counter, mark) = (
+        let (value, counter, attempts) = (
             key(Kind::Request, 1, "end"),
             key(Kind::Counter, 1, "end"),
-            key(Kind::Replay, 1, "end"),
+            key(Kind::Attempts, 1, "end"),
         );
+        let forgetful = Pace {
+            pauses: vec![],
+            memory: short,
+        };
         store.put(value, b"x", short).await.unwrap();
         store.increment(counter, short).await.unwrap();
-        assert!(store.put_if_absent(mark, b"x", short).await.unwrap());
+        store.admit(attempts, &forgetful).await.unwrap();
         pass(Duration::milliseconds(500)).await;
         assert_eq!(store.get(value).await.unwrap(), None);
         assert_eq!(store.take(value).await.unwrap(), None);
         assert!(!store.replace(value, b"y", LIFE).await.unwrap());
         assert_eq!(store.increment(counter, LIFE).await.unwrap(), 1);
-        assert!(store.put_if_absent(mark, b"x", LIFE).await.unwrap());
+        assert_eq!(
+            number(store.admit(attempts, &forgetful).await.unwrap()),
+            Some(1)
+        );
         store.put(value, b"x", Duration::zero()).await.unwrap();
         pass(Duration::milliseconds(5)).await;
         assert_eq!(store.get(value).await.unwrap(), None);

@@ -1,13 +1,14 @@
 //! Invitations: a one-time link with which a person sets a password and so becomes a user.
 //!
-//! The user's id is chosen by whoever invites, so that rights can be prepared before the person arrives.
+//! A mailed link proves its address before the password is chosen, so whoever uses it gets the address
+//! even from somebody who registered it without proof; that account ends. The user's id is chosen by whoever invites, so that rights can be prepared before the person arrives.
 
 use chrono::{DateTime, Utc};
 use contract::{frames::Delivery, ids::UserId, text};
 
-use super::{AccountError, Accounts, link};
+use super::{AccountError, Accounts, link, mail_budget::Errand};
 use crate::{
-    identity::{Accept, AuthEventKind, InvitationRow, Invited, User},
+    identity::{Accept, AuthEvent, AuthEventKind, InvitationRow, Invited, StoreError, User},
     mailer::Mail,
     releases::TenantRuntime,
 };
@@ -45,7 +46,8 @@ impl Accounts {
     /// link for the same user is void.
     ///
     /// # Errors
-    /// [`AccountError::EmailTaken`] if the account or its address exists already.
+    /// [`AccountError::EmailTaken`] if the account exists already, or somebody has the address. Who has it
+    /// without proof does not count where the link goes by mail: it will prove the address.
     pub async fn invite(
         &self,
         tenant: &TenantRuntime,
@@ -86,7 +88,7 @@ impl Accounts {
         match delivery {
             Delivery::Return => Ok(Some(link)),
             Delivery::Mail => {
-                self.mailer.send(mail).await?;
+                self.send_mail(tenant, Errand::Invitation, mail).await?;
                 Ok(None)
             }
         }
@@ -131,7 +133,10 @@ impl Accounts {
             .accept_invitation(tenant.id(), token, &phc)
             .await?;
         match accepted {
-            Accept::Done(user) => {
+            Accept::Done { user, displaced } => {
+                if let Some(displaced) = displaced {
+                    self.see_off(tenant, displaced).await?;
+                }
                 self.record(&user, AuthEventKind::InvitationAccepted)
                     .await?;
                 Ok(user)
@@ -139,6 +144,17 @@ impl Accounts {
             Accept::LinkInvalid => Err(AccountError::LinkInvalid),
             Accept::EmailTaken => Err(AccountError::EmailTaken),
         }
+    }
+
+    /// Ends what is left of an account whose address went to the person who proved it.
+    async fn see_off(&self, tenant: &TenantRuntime, displaced: UserId) -> Result<(), StoreError> {
+        self.sessions.end_all(tenant.id(), displaced).await?;
+        let event = AuthEvent {
+            kind: AuthEventKind::Displaced,
+            user: Some(displaced),
+            application: None,
+        };
+        self.identity.record_event(tenant.id(), event).await
     }
 }
 

@@ -1,18 +1,24 @@
-//! Registration by the person: at once, or after proof of the address.
+//! Registration by the person: after proof of the address, or at once where the tenant wants it so.
 //!
 //! Where a tenant wants proof, nothing is written for an unproven address: the registration waits sealed in
 //! the state store and becomes an account by its link. So nobody can squat on another's address, and the
 //! answer is the same whether it was known or not (R-ENUM-01); a known address is told by mail instead.
+//!
+//! Confirming never takes an address away from somebody who has it without proof, as a mailed invitation
+//! does: here the password was chosen before the proof, perhaps by a stranger, and the owner of the address
+//! must not be talked into giving an account away with one click.
 
 use chrono::Duration;
 use contract::{
     canonical::sha256_hex,
+    ids::TenantId,
     policies::{RegistrationMode, RegistrationPolicy},
     text,
 };
+use host::SealContext;
 use serde::{Deserialize, Serialize};
 
-use super::{AccountError, Accounts, link, sealed_for, tenant_name};
+use super::{AccountError, Accounts, link, mail_budget::Errand};
 use crate::{
     identity::{AuthEventKind, NewUser, StoreError, User},
     mailer::Mail,
@@ -20,8 +26,8 @@ use crate::{
     state::{Kind, StateError, StateKey},
 };
 
-/// How long a link that proves an address works.
-const LINK_LIFE: Duration = Duration::hours(24);
+/// How long a link that proves an address works (R-REC-02).
+const LINK_LIFE: Duration = Duration::minutes(30);
 
 /// What a person typed.
 pub struct Registration<'a> {
@@ -31,6 +37,8 @@ pub struct Registration<'a> {
     pub name: Option<&'a str>,
     /// Their password.
     pub password: &'a str,
+    /// Comes back when the address is proven: what the browser was doing.
+    pub resume: Option<&'a str>,
 }
 
 /// What became of a registration.
@@ -42,11 +50,21 @@ pub enum Registered {
     CheckMail,
 }
 
+/// A registration whose address was proven.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Confirmed {
+    /// The account.
+    pub user: User,
+    /// As given in [`Registration::resume`].
+    pub resume: Option<String>,
+}
+
 #[derive(Serialize, Deserialize)]
 struct Pending {
     email: String,
     name: Option<String>,
     phc: String,
+    resume: Option<String>,
 }
 
 impl Accounts {
@@ -74,6 +92,7 @@ impl Accounts {
             email: email.to_owned(),
             name: name.map(str::to_owned),
             phc,
+            resume: registration.resume.map(str::to_owned),
         };
         if policy.verify_email {
             self.ask_for_proof(tenant, &pending).await?;
@@ -84,7 +103,8 @@ impl Accounts {
         ))
     }
 
-    /// Finishes a registration with the token of its link, once.
+    /// Finishes a registration with the token of its link. The link is spent last, so neither a refusal
+    /// nor a crash burns it; used twice, or on two nodes at once, it finds the address taken by itself.
     ///
     /// # Errors
     /// [`AccountError::LinkInvalid`], or [`AccountError::EmailTaken`] if somebody was faster.
@@ -92,19 +112,24 @@ impl Accounts {
         &self,
         tenant: &TenantRuntime,
         token: &str,
-    ) -> Result<User, AccountError> {
+    ) -> Result<Confirmed, AccountError> {
         let hash = sha256_hex(token.as_bytes());
         let place = StateKey::new(Kind::PendingRegistration, tenant.id(), &hash);
-        let sealed = self.state.take(place).await.map_err(StoreError::from)?;
+        let sealed = self.state.get(place).await.map_err(StoreError::from)?;
         let sealed = sealed.ok_or(AccountError::LinkInvalid)?;
         let secrets = self.identity.secrets(tenant.id()).await?;
         let opened = secrets
             .data_key
-            .open(&sealed_for(&tenant_name(tenant.id()), &hash), &sealed)
+            .open(&context(&name(tenant.id()), &hash), &sealed)
             .map_err(|error| StoreError::Corrupt(error.to_string()))?;
         let pending: Pending = serde_json::from_slice(&opened)
             .map_err(|error| StoreError::State(StateError::Unreadable(error)))?;
-        self.become_user(tenant, &pending, true).await
+        let user = self.become_user(tenant, &pending, true).await?;
+        self.state.delete(place).await.map_err(StoreError::from)?;
+        Ok(Confirmed {
+            user,
+            resume: pending.resume,
+        })
     }
 
     async fn become_user(
@@ -141,10 +166,9 @@ impl Accounts {
         let value = serde_json::to_vec(pending)
             .map_err(|error| StoreError::State(StateError::Unreadable(error)))?;
         let secrets = self.identity.secrets(tenant.id()).await?;
-        let context = tenant_name(tenant.id());
-        let sealed = secrets
-            .data_key
-            .seal(&self.entropy, &sealed_for(&context, &hash), &value);
+        let tenant_name = name(tenant.id());
+        let context = context(&tenant_name, &hash);
+        let sealed = secrets.data_key.seal(&self.entropy, &context, &value);
         let place = StateKey::new(Kind::PendingRegistration, tenant.id(), &hash);
         // Kept for a known address too, and found taken when the link is used: the same work both ways.
         self.state
@@ -156,7 +180,21 @@ impl Accounts {
         } else {
             proof(tenant, &pending.email, &token)
         };
-        Ok(self.mailer.send(mail?).await?)
+        self.send_mail(tenant, Errand::Registration, mail?).await
+    }
+}
+
+fn name(tenant: TenantId) -> String {
+    tenant.to_string()
+}
+
+/// Binds a sealed registration to its tenant and link.
+fn context<'a>(tenant: &'a str, row: &'a str) -> SealContext<'a> {
+    SealContext {
+        tenant,
+        table: "pending_registrations",
+        column: "value",
+        row,
     }
 }
 
@@ -181,8 +219,9 @@ fn check(policy: &RegistrationPolicy, email: &str, name: Option<&str>) -> Result
 fn proof(tenant: &TenantRuntime, to: &str, token: &str) -> Result<Mail, AccountError> {
     let name = tenant.name();
     let link = link(tenant, "verify", token);
+    let minutes = LINK_LIFE.num_minutes();
     let body = format!(
-        "Welcome to {name}.\n\nPlease confirm your e-mail address by opening this link within 24 hours:\n\n{link}\n\nIf you did not ask for an account, ignore this message; nothing was created.\n"
+        "Welcome to {name}.\n\nPlease confirm your e-mail address by opening this link within {minutes} minutes:\n\n{link}\n\nIf you did not ask for an account, ignore this message; nothing was created.\n"
     );
     Mail::new(to, format!("Confirm your address for {name}"), body).map_err(AccountError::Email)
 }

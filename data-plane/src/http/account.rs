@@ -28,11 +28,12 @@ async fn page(visit: &Visit) -> Result<HttpResponse, Fault> {
     let member = visit.member().await?;
     let user = member.as_ref().map(|member| &member.user);
     let page = Account {
-        frame: Frame::new(&visit.request, Some(tenant)),
+        frame: Frame::new(Some(tenant)),
         email: user.map(|user| user.email.as_str()),
         name: user.and_then(|user| user.name.as_deref()),
         login: tenant.place().path("login"),
         register: register_link(visit, None),
+        consents: tenant.place().path(super::consents::PAGE),
         logout: tenant.place().path("logout"),
         csrf: visit.csrf(),
         applications: own_applications(visit),

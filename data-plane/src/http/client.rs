@@ -10,16 +10,15 @@ use contract::{
     api::{Api, Audience},
     application::Application,
     client_grant::ClientGrant,
-    scope::{Scope, parse_scopes},
+    scope::Scope,
 };
 
-use super::error::{ErrorCode, OAuthError};
+use super::{
+    error::{ErrorCode, OAuthError},
+    target::{Target, UNKNOWN_SCOPE, requested},
+};
 use crate::releases::TenantRuntime;
 
-const UNKNOWN_SCOPE: OAuthError = OAuthError::new(
-    ErrorCode::InvalidScope,
-    "A requested scope is unknown or not granted to this client.",
-);
 const UNKNOWN_TARGET: OAuthError = OAuthError::new(
     ErrorCode::InvalidTarget,
     "The resource is unknown or not granted to this client.",
@@ -32,15 +31,6 @@ pub struct Client<'a> {
     pub application: &'a Application,
     /// Its grants.
     pub grants: Vec<(&'a Api, &'a ClientGrant)>,
-}
-
-/// What a token will be good for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Target {
-    /// Every scope, standard ones included.
-    pub scopes: BTreeSet<Scope>,
-    /// The API, if one is called.
-    pub audience: Option<Audience>,
 }
 
 impl<'a> Client<'a> {
@@ -191,30 +181,6 @@ impl<'a> Client<'a> {
                 "Several APIs fit. Name one with the resource parameter.",
             )),
         }
-    }
-}
-
-/// The scopes of a request.
-///
-/// # Errors
-/// `invalid_scope` for text that is no scope.
-pub fn requested(scope: Option<&str>) -> Result<BTreeSet<Scope>, OAuthError> {
-    parse_scopes(scope.unwrap_or_default()).map_err(|_| UNKNOWN_SCOPE)
-}
-
-/// Narrows a grant's scopes at refresh (RFC 6749 §6).
-///
-/// # Errors
-/// `invalid_scope` if more is asked for than was granted.
-pub fn narrow(
-    granted: &BTreeSet<Scope>,
-    scope: Option<&str>,
-) -> Result<BTreeSet<Scope>, OAuthError> {
-    let wanted = requested(scope)?;
-    match () {
-        () if wanted.is_empty() => Ok(granted.clone()),
-        () if wanted.is_subset(granted) => Ok(wanted),
-        () => Err(UNKNOWN_SCOPE),
     }
 }
 
@@ -390,16 +356,5 @@ pub(super) mod tests {
             (join_scopes(&left.scopes).as_str(), left.audience),
             ("openid", None)
         );
-    }
-
-    #[test]
-    fn refresh_only_narrows_r_tok_08() {
-        let granted = requested(Some("openid email")).unwrap();
-        assert_eq!(narrow(&granted, None).unwrap(), granted);
-        assert_eq!(
-            join_scopes(&narrow(&granted, Some("email")).unwrap()),
-            "email"
-        );
-        assert!(narrow(&granted, Some("email profile")).is_err());
     }
 }

@@ -1,20 +1,20 @@
 //! H11: may this application have what it asks for?
 //!
 //! The page names who asks, what for in words, and where the answer goes; both answers look alike
-//! (R-CONS-01). Nothing raw from the request is shown: scopes come from the catalogue or the API's own
-//! description. The decision is kept with version and time; a client that anyone on the person's device
-//! could pretend to be is asked about every time nevertheless (R-CONS-03).
+//! (R-CONS-01). The decision is kept with version and time, by the answer that follows from it and not
+//! before; some clients are asked about every time nevertheless (see [`super::trust`]). What was allowed is
+//! listed, and taken back, at [`super::consents`].
 
 use actix_web::{HttpResponse, http::StatusCode};
-use contract::{redirect_uri::is_loopback, scope::Scope};
+use contract::redirect_uri::is_loopback;
 
 use super::{
-    client::{Client, Target},
     fault::Fault,
-    flow::Flow,
+    flow::{Flow, Judged},
     form::Form,
-    pages::{Consent, Frame, ScopeLine, Ties, monogram},
+    pages::{Consent, Frame, Ties, monogram},
     respond::{self, see_other},
+    scope_words,
     visit::Visit,
 };
 
@@ -36,17 +36,19 @@ async fn page(visit: &Visit) -> Result<HttpResponse, Fault> {
     let Ok(request) = &judged.request else {
         return flow.advance(visit, Some(&member), false).await;
     };
+    let audience = request.target.audience.as_ref();
+    let api = audience.and_then(|audience| visit.tenant.api(audience.as_str()));
     let page = Consent {
-        frame: Frame::new(&visit.request, Some(&visit.tenant)),
+        frame: Frame::new(Some(&visit.tenant)),
         action: visit.tenant.place().path("consent"),
         ties: Ties::of(visit, Some(&flow)),
         application: &judged.application.name,
         initials: monogram(&judged.application.name),
         account: &member.user.email,
-        scopes: in_words(&judged.client, &request.target),
+        scopes: scope_words::lines(&request.target, api),
         return_host: &return_host(&judged.back.redirect_uri),
-        remembered: !judged.is_impersonable(),
-        impersonable: judged.is_impersonable(),
+        remembered: !judged.asks_always(),
+        warning: warning(&judged),
     };
     respond::show(StatusCode::OK, &page, Some(&judged.back.redirect_uri))
 }
@@ -71,82 +73,22 @@ async fn decide(visit: &Visit, form: Form) -> Result<HttpResponse, Fault> {
         Some("deny") => return flow.deny(visit).await,
         _ => return Err(Fault::bad_request("Choose Allow or Deny.")),
     }
-    let judged = flow.judge(visit)?;
-    if let Ok(request) = &judged.request {
-        let (tenant, application) = (&visit.tenant, judged.application.id);
-        tenant
-            .node()
-            .identity()
-            .record_consent(
-                tenant.id(),
-                member.user.id,
-                application,
-                &request.target.scopes,
-            )
-            .await?;
-    }
     flow.advance(visit, Some(&member), true).await
 }
 
-/// What is asked for, one line per scope, the most personal first.
-fn in_words(client: &Client<'_>, target: &Target) -> Vec<ScopeLine> {
-    let standard = [
-        (
-            "openid",
-            "fingerprint",
-            "Know that it is you",
-            "A number that stands for you here",
-        ),
-        (
-            "profile",
-            "user",
-            "See your name",
-            "As it is in your account",
-        ),
-        (
-            "email",
-            "mail",
-            "See your e-mail address",
-            "And whether it is confirmed",
-        ),
-        (
-            "offline_access",
-            "clock",
-            "Keep this access while you are away",
-            "With tokens that are renewed without asking you again",
-        ),
-    ];
-    let mut lines: Vec<ScopeLine> = standard
-        .into_iter()
-        .filter(|(name, ..)| super::claims::has(&target.scopes, name))
-        .map(|(_, icon, words, detail)| ScopeLine {
-            icon,
-            words: words.into(),
-            detail: detail.into(),
-        })
-        .collect();
-    let api = target.audience.as_ref().and_then(|audience| {
-        client
-            .grants
-            .iter()
-            .map(|(api, _)| api)
-            .find(|api| &api.audience == audience)
-    });
-    if let Some(api) = api {
-        let described = |scope: &Scope| api.scope(scope).map(|scope| scope.description.clone());
-        lines.extend(
-            target
-                .scopes
-                .iter()
-                .filter_map(described)
-                .map(|words| ScopeLine {
-                    icon: "key",
-                    words,
-                    detail: format!("In {}", api.name),
-                }),
-        );
+/// What the person should know before they trust this client.
+fn warning(judged: &Judged<'_>) -> Option<&'static str> {
+    if judged.wants_admin {
+        Some(
+            "This application asks to administer Bailiwick with your roles. Allow it only if you set it up yourself.",
+        )
+    } else if judged.is_impersonable {
+        Some(
+            "This application runs on your own device, so we cannot check that it is what it says. Allow it only if you just started it.",
+        )
+    } else {
+        None
     }
-    lines
 }
 
 /// Where the answer goes, as people recognise it.

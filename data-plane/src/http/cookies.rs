@@ -1,11 +1,11 @@
-//! The two cookies of hosted pages: which browser this is, and who is signed in.
+//! The cookies of hosted pages: which browser this is, who is signed in, and who signed in here before.
 //!
-//! Both are `HttpOnly`, `SameSite=Lax`, `Path=/` and without `Domain`. Over https their names begin with
+//! All are `HttpOnly`, `SameSite=Lax`, `Path=/` and without `Domain`. Over https their names begin with
 //! `__Host-`, which makes browsers enforce exactly that (R-SESS-01). In path form many tenants share one
 //! host, so the name also carries the tenant's slug; the values are looked up under the tenant as well,
 //! so a cookie under a wrong name is nothing (R-TEN-02).
 //!
-//! Values are random and opaque. Nothing about a person is ever written into a cookie.
+//! Values are random or sealed, and opaque. Nothing about a person can be read from a cookie.
 
 use actix_web::{
     HttpRequest,
@@ -13,6 +13,10 @@ use actix_web::{
 };
 
 use super::tenant::Place;
+use crate::accounts::MARK_DAYS;
+
+/// Longer than any device mark.
+const MAX_MARK_CHARS: usize = 256;
 
 /// Which cookie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +25,8 @@ pub enum CookieKind {
     Browser,
     /// Names the session of a signed-in person.
     Session,
+    /// Shows that the person who tries to sign in did so in this browser before (R-ENUM-03).
+    Device,
 }
 
 impl CookieKind {
@@ -30,6 +36,7 @@ impl CookieKind {
         let stem = match self {
             Self::Browser => "bw_browser",
             Self::Session => "bw_session",
+            Self::Device => "bw_device",
         };
         match &place.slug_in_path {
             Some(slug) => format!("{prefix}{stem}_{slug}"),
@@ -40,12 +47,21 @@ impl CookieKind {
     /// The value the browser sent, if it has the shape of one of ours.
     pub fn read(self, request: &HttpRequest, place: &Place) -> Option<String> {
         let value = request.cookie(&self.name(place))?.value().to_owned();
-        is_token(&value).then_some(value)
+        let ours = match self {
+            Self::Browser | Self::Session => is_token(&value),
+            Self::Device => value.len() <= MAX_MARK_CHARS && is_base64url(&value),
+        };
+        ours.then_some(value)
     }
 
-    /// Sets the cookie for as long as the browser runs; how long it means anything is decided by the server.
+    /// Sets the cookie for as long as the browser runs, or a device is remembered; how long it means
+    /// anything is decided by the server.
     pub fn set(self, place: &Place, value: &str) -> Cookie<'static> {
-        self.build(place, value).finish()
+        let cookie = self.build(place, value);
+        match self {
+            Self::Browser | Self::Session => cookie.finish(),
+            Self::Device => cookie.max_age(Duration::days(MARK_DAYS)).finish(),
+        }
     }
 
     /// Makes the browser forget the cookie.
@@ -64,10 +80,12 @@ impl CookieKind {
 
 /// Whether `text` has the shape of `host::Entropy::token`: 256 bits as 43 base64url characters.
 pub fn is_token(text: &str) -> bool {
-    text.len() == 43
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+    text.len() == 43 && is_base64url(text)
+}
+
+fn is_base64url(text: &str) -> bool {
+    text.bytes()
+        .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
 }
 
 #[cfg(test)]
@@ -104,6 +122,11 @@ mod tests {
             assert_eq!(cookie.to_string(), expected);
             assert!(cookie.domain().is_none());
         }
+        let mark = CookieKind::Device.set(&place(true, None), "v").to_string();
+        assert_eq!(
+            mark,
+            "__Host-bw_device=v; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=15552000"
+        );
         let cleared = CookieKind::Session.clear(&place(true, None)).to_string();
         assert!(cleared.contains("Max-Age=0"), "{cleared}");
     }

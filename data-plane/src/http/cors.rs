@@ -5,9 +5,9 @@
 //! cookies. Origins are compared as text, so `null` and look-alikes match nothing.
 
 use actix_web::{
-    Error, HttpResponse,
+    Error, FromRequest, HttpResponse,
     body::MessageBody,
-    dev::{ServiceRequest, ServiceResponse},
+    dev::{Payload, ServiceRequest, ServiceResponse},
     http::{
         Method,
         header::{self, HeaderMap, HeaderValue},
@@ -19,21 +19,24 @@ use contract::application::{Application, ApplicationStatus};
 use super::tenant::Tenant;
 
 /// Middleware: answers preflights and adds the headers to every answer, errors included.
+///
+/// The tenant is looked up here and not by an extractor: what an extractor of a middleware refuses leaves
+/// as an error, past every middleware outside this one, and so without their headers.
 pub async fn allow(
-    tenant: Tenant,
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    let origin = request
-        .headers()
-        .get(header::ORIGIN)
-        .filter(|origin| is_ours(origin, &tenant.release().applications))
-        .cloned();
+    let found = Tenant::from_request(request.request(), &mut Payload::None).await;
+    // A suspended tenant is known all the same, and its applications may read that it is suspended.
+    let origin =
+        Tenant::of(request.request()).and_then(|tenant| origin_of(request.headers(), &tenant));
     let is_preflight = request.method() == Method::OPTIONS
         && request
             .headers()
             .contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
-    let mut response = if is_preflight {
+    let mut response = if let Err(refusal) = found {
+        request.error_response(refusal).map_into_right_body()
+    } else if is_preflight {
         request
             .into_response(HttpResponse::NoContent().finish())
             .map_into_right_body()
@@ -42,6 +45,14 @@ pub async fn allow(
     };
     add(response.headers_mut(), origin, is_preflight);
     Ok(response)
+}
+
+/// The origin that asks, if it is one of the tenant's applications'.
+fn origin_of(headers: &HeaderMap, tenant: &Tenant) -> Option<HeaderValue> {
+    headers
+        .get(header::ORIGIN)
+        .filter(|origin| is_ours(origin, &tenant.release().applications))
+        .cloned()
 }
 
 fn add(headers: &mut HeaderMap, origin: Option<HeaderValue>, is_preflight: bool) {

@@ -7,10 +7,7 @@
 
 use actix_web::HttpResponse;
 use chrono::Duration;
-use contract::{
-    application::{Application, TokenAuthMethod},
-    ids::SessionId,
-};
+use contract::{application::Application, ids::SessionId, redirect_uri::RedirectUri};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -24,9 +21,16 @@ use super::{
     request::{self, Authorization, ReturnTo},
     respond::{self, see_other},
     step::{self, Progress, Standing, Step},
+    target::Target,
+    trust,
     visit::{Member, Visit},
 };
-use crate::{codes::CodeGrant, grants::GrantId, keys::Expected};
+use crate::{
+    codes::CodeGrant,
+    grants::GrantId,
+    identity::{AuthEvent, AuthEventKind},
+    keys::Expected,
+};
 
 /// How long a person may take.
 const FLOW_LIFE: Duration = Duration::minutes(30);
@@ -57,17 +61,16 @@ pub struct Judged<'a> {
     pub back: ReturnTo,
     /// The request, or why it is refused.
     pub request: Result<Authorization, OAuthError>,
-    /// The client with its grants.
-    pub client: Client<'a>,
+    /// Anyone on the person's machine could pretend to be this client.
+    pub is_impersonable: bool,
+    /// The client asks for an administrator's rights without being the console.
+    pub wants_admin: bool,
 }
 
 impl Judged<'_> {
-    /// Whether anyone on the person's machine could pretend to be this client (R-CONS-03).
-    pub fn is_impersonable(&self) -> bool {
-        self.application
-            .auth_methods
-            .contains(&TokenAuthMethod::None)
-            && !self.back.redirect_uri.starts_with("https://")
+    /// Whether the person is asked however often they allowed it.
+    pub fn asks_always(&self) -> bool {
+        self.is_impersonable || self.wants_admin
     }
 }
 
@@ -113,11 +116,16 @@ impl Flow {
             .map_err(|_| Fault::bad_request("The link that led here is not well-formed."))?;
         let (application, back) = request::find_client(&params, &visit.tenant)?;
         let client = Client::of(&visit.tenant, application);
+        let request = Authorization::read(&params, &client);
+        let wants_admin = request.as_ref().is_ok_and(|request| {
+            trust::wants_admin(visit.tenant.slug(), application, &request.target)
+        });
         Ok(Judged {
+            is_impersonable: trust::is_impersonable(application, &back.redirect_uri),
+            wants_admin,
             application,
             back,
-            request: Authorization::read(&params, &client),
-            client,
+            request,
         })
     }
 
@@ -172,7 +180,7 @@ impl Flow {
             }
             Step::Issue => {
                 let member = member.expect("step::next issues only to someone who is signed in");
-                self.issue(visit, &judged, request, member).await
+                self.issue(visit, &judged, member, allowed).await
             }
         }
     }
@@ -206,13 +214,19 @@ impl Flow {
         )))
     }
 
+    /// Answers with a code. A decision is kept only now: one made in a session that was not good enough any
+    /// more is asked for again, and must not count until then (R-CONS-01).
     async fn issue(
         self,
         visit: &Visit,
         judged: &Judged<'_>,
-        request: &Authorization,
         member: &Member,
+        allowed: bool,
     ) -> Result<HttpResponse, Fault> {
+        let request = judged
+            .request
+            .as_ref()
+            .expect("step::next issues only for a request that is good");
         self.spend(visit).await?;
         let (tenant, node) = (&visit.tenant, visit.tenant.node());
         let grant = CodeGrant {
@@ -232,6 +246,9 @@ impl Flow {
             .codes()
             .issue(tenant.id(), &grant, &tenant.policies().token)
             .await?;
+        if allowed {
+            keep(visit, judged.application, member, &request.target).await?;
+        }
         respond(visit, judged, Outcome::Code(&code))
     }
 
@@ -262,15 +279,37 @@ fn respond(
 ) -> Result<HttpResponse, Fault> {
     let location = redirect::location(&judged.back, visit.tenant.issuer(), outcome);
     let after_post = visit.request.method() == actix_web::http::Method::POST;
-    if !(after_post && redirect::is_private_use(&judged.back.redirect_uri)) {
+    // A form post cannot end at a private-use scheme under our policy, so the person gets a page with a link
+    // (console.md 5.1).
+    if !(after_post && RedirectUri::is_private_use(&judged.back.redirect_uri)) {
         return Ok(see_other(&location));
     }
     let page = HandOff {
-        frame: Frame::new(&visit.request, Some(&visit.tenant)),
+        frame: Frame::new(Some(&visit.tenant)),
         application: &judged.application.name,
         location: &location,
     };
     respond::show(actix_web::http::StatusCode::OK, &page, None)
+}
+
+/// Keeps the person's decision, and tells them of it among their events.
+async fn keep(
+    visit: &Visit,
+    application: &Application,
+    member: &Member,
+    target: &Target,
+) -> Result<(), Fault> {
+    let (tenant, identity) = (visit.tenant.id(), visit.tenant.node().identity());
+    let (user, application) = (member.user.id, application.id);
+    identity
+        .record_consent(tenant, (user, application), &target.allowances())
+        .await?;
+    let event = AuthEvent {
+        kind: AuthEventKind::Consented,
+        user: Some(user),
+        application: Some(application),
+    };
+    Ok(identity.record_event(tenant, event).await?)
 }
 
 async fn standing(
@@ -284,14 +323,14 @@ async fn standing(
         Some(member) if !application.first_party => tenant
             .node()
             .identity()
-            .consent(tenant.id(), member.user.id, application.id)
-            .await?
-            .is_some_and(|consent| request.target.scopes.is_subset(&consent.scopes)),
+            .consents_to(tenant.id(), member.user.id, application.id)
+            .await
+            .map(|consents| request.target.is_covered_by(&consents))?,
         _ => false,
     };
     Ok(Standing {
         first_party: application.first_party,
-        impersonable: judged.is_impersonable(),
+        asks_always: judged.asks_always(),
         remembered,
         expected: request
             .id_token_hint

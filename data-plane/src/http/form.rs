@@ -4,7 +4,7 @@
 //! `application/x-www-form-urlencoded` is read: JSON and multipart bodies are ways around rules that were
 //! written for forms (R-AUTHZ-08, R-INJ-05).
 
-use std::{future::Future, pin::Pin, time::Duration};
+use std::{future::Future, io, pin::Pin};
 
 use actix_web::{
     FromRequest, HttpMessage, HttpRequest,
@@ -23,8 +23,6 @@ use super::{
 
 /// Largest form body, in bytes (R-INJ-05).
 pub const MAX_FORM_BYTES: usize = 64 * 1024;
-/// Longest pause while a body arrives (R-INJ-06).
-const BODY_IDLE: Duration = Duration::from_secs(10);
 
 /// Why a body is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,19 +64,22 @@ impl FromRequest for Form {
 
 async fn read(mut payload: Payload) -> Result<Bytes, FormError> {
     let mut body = BytesMut::new();
-    loop {
-        let next = tokio::time::timeout(BODY_IDLE, payload.next())
-            .await
-            .map_err(|_| FormError::TooSlow)?;
-        match next {
-            None => return Ok(body.freeze()),
-            Some(Ok(part)) if body.len() + part.len() > MAX_FORM_BYTES => {
-                return Err(FormError::TooLarge);
-            }
-            Some(Ok(part)) => body.extend_from_slice(&part),
-            Some(Err(PayloadError::Overflow)) => return Err(FormError::TooLarge),
-            Some(Err(_)) => return Err(FormError::Malformed),
+    while let Some(part) = payload.next().await {
+        let part = part.map_err(broken)?;
+        if body.len() + part.len() > MAX_FORM_BYTES {
+            return Err(FormError::TooLarge);
         }
+        body.extend_from_slice(&part);
+    }
+    Ok(body.freeze())
+}
+
+/// Why a body ended before its end. The listener decides how long a pause may be (R-INJ-06).
+fn broken(error: PayloadError) -> FormError {
+    match error {
+        PayloadError::Overflow => FormError::TooLarge,
+        PayloadError::Io(error) if error.kind() == io::ErrorKind::TimedOut => FormError::TooSlow,
+        _ => FormError::Malformed,
     }
 }
 

@@ -10,7 +10,10 @@ use actix_web::{
     body::MessageBody,
     dev::{ServiceRequest, ServiceResponse},
     error::InternalError,
-    http::StatusCode,
+    http::{
+        StatusCode,
+        header::{HeaderName, HeaderValue},
+    },
     middleware::Next,
 };
 use futures::FutureExt;
@@ -55,6 +58,29 @@ pub async fn protect(
     }
 }
 
+/// Middleware for a listener that has no pages of ours: the same sizes, refused as problem+json (RFC 9457).
+pub async fn refuse_oversized(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let Some(fault) = oversized(&request) else {
+        return Ok(next.call(request).await?.map_into_left_body());
+    };
+    let id = RequestId::of(request.request()).map(|id| id.to_string());
+    let problem = serde_json::json!({
+        "type": format!("urn:bailiwick:problem:{}", fault.code),
+        "title": fault.title,
+        "status": fault.status.as_u16(),
+        "detail": fault.detail,
+        "code": fault.code,
+        "request_id": id,
+    });
+    let answer = HttpResponse::build(fault.status)
+        .content_type("application/problem+json")
+        .body(problem.to_string());
+    Ok(request.into_response(answer).map_into_right_body())
+}
+
 fn oversized(request: &ServiceRequest) -> Option<Fault> {
     let target = request
         .uri()
@@ -74,16 +100,14 @@ fn oversized(request: &ServiceRequest) -> Option<Fault> {
 /// The answer leaves as an error, past the middleware that adds headers, so it brings its own.
 fn panicked(id: &str) -> HttpResponse {
     let mut response = respond::panic_page(id);
-    for (name, value) in [
-        ("x-request-id", id),
-        ("x-content-type-options", "nosniff"),
-        ("x-frame-options", "DENY"),
-        ("referrer-policy", "no-referrer"),
-    ] {
-        let value = value.try_into().expect("an id is plain ASCII");
-        response
-            .headers_mut()
-            .insert(name.try_into().expect("a header name"), value);
+    let headers = response.headers_mut();
+    for (name, value) in host::headers::ALWAYS
+        .into_iter()
+        .chain([("X-Request-Id", id)])
+    {
+        let name = HeaderName::from_bytes(name.as_bytes()).expect("a header's name");
+        let value = HeaderValue::from_str(value).expect("our values are plain ASCII");
+        headers.insert(name, value);
     }
     response
 }
@@ -110,6 +134,9 @@ mod tests {
         let error = test::try_call_service(&app, request).await.err().unwrap();
         let response = error.error_response();
         assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        for (name, value) in host::headers::ALWAYS {
+            assert_eq!(response.headers().get(name).unwrap(), value, "{name}");
+        }
         let body = actix_web::body::to_bytes(response.into_body())
             .await
             .unwrap();

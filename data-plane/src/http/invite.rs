@@ -14,6 +14,14 @@ use super::{
     respond,
     visit::Visit,
 };
+use crate::accounts::AccountError;
+
+const ADDRESS_TAKEN: Fault = Fault::new(
+    StatusCode::CONFLICT,
+    "address_taken",
+    "You have an account already",
+    "Somebody created an account with your address before you accepted this invitation. If it was you, sign in with it. If not, tell the people who invited you.",
+);
 
 /// `GET /invite`
 pub async fn get(visit: Visit) -> HttpResponse {
@@ -49,6 +57,7 @@ async fn accept(visit: &mut Visit, form: Form) -> Result<HttpResponse, Fault> {
             let member = visit.sign_in(user).await?;
             login::after(visit, None, &member).await
         }
+        Err(AccountError::EmailTaken) => Err(ADDRESS_TAKEN),
         Err(error) => show(visit, token, field_errors(error)?).await,
     }
 }
@@ -65,7 +74,7 @@ async fn show(visit: &Visit, token: &str, errors: FieldErrors) -> Result<HttpRes
         StatusCode::OK
     };
     let page = Invite {
-        frame: Frame::new(&visit.request, Some(tenant)),
+        frame: Frame::new(Some(tenant)),
         action: tenant.place().path("invite"),
         csrf: visit.csrf(),
         token,

@@ -11,6 +11,7 @@ use actix_web::{
 use contract::policies::RegistrationMode;
 
 use super::{
+    asking::Asking,
     fault::Fault,
     flow::Flow,
     form::Form,
@@ -62,6 +63,7 @@ async fn sign_in(visit: &mut Visit, form: Form) -> Result<HttpResponse, Fault> {
     let attempt = SignIn {
         identifier,
         password: params.get("password").unwrap_or_default(),
+        device: visit.device(),
         ip: visit.ip(),
     };
     let tenant = &visit.tenant;
@@ -148,22 +150,16 @@ impl Default for Shown<'_> {
 
 fn show(visit: &Visit, flow: Option<&Flow>, shown: &Shown<'_>) -> Result<HttpResponse, Fault> {
     let tenant = &visit.tenant;
-    let judged = flow.map(|flow| flow.judge(visit)).transpose()?;
-    let hint = judged
-        .as_ref()
-        .and_then(|judged| judged.request.as_ref().ok())
-        .and_then(|request| request.login_hint.as_deref());
+    let asking = Asking::of(visit, flow)?;
     let page = Login {
-        frame: Frame::new(&visit.request, Some(tenant)),
+        frame: Frame::new(Some(tenant)),
         action: tenant.place().path("login"),
         ties: Ties::of(visit, flow),
-        application: judged
-            .as_ref()
-            .map(|judged| judged.application.name.as_str()),
+        application: asking.name(),
         identifier: if shown.error.is_some() {
             shown.identifier
         } else {
-            hint.unwrap_or_default()
+            asking.login_hint().unwrap_or_default()
         },
         error: shown.error,
         notice: shown.notice,
@@ -173,13 +169,7 @@ fn show(visit: &Visit, flow: Option<&Flow>, shown: &Shown<'_>) -> Result<HttpRes
         Some(_) if shown.status == StatusCode::OK => StatusCode::BAD_REQUEST,
         _ => shown.status,
     };
-    respond::show(
-        status,
-        &page,
-        judged
-            .as_ref()
-            .map(|judged| judged.back.redirect_uri.as_str()),
-    )
+    asking.show(status, &page)
 }
 
 /// Where to create an account, if anyone may.

@@ -5,7 +5,11 @@
 //! that the named client registered, letter by letter; otherwise it stays here (R-LOGOUT-01).
 
 use actix_web::{HttpResponse, http::StatusCode};
-use contract::application::{Application, ApplicationStatus};
+use contract::{
+    application::{Application, ApplicationStatus},
+    ids::ApplicationId,
+    redirect_uri::RedirectUri,
+};
 use url::form_urlencoded::Serializer;
 
 use super::{
@@ -15,15 +19,16 @@ use super::{
     form::Form,
     pages::{Frame, Logout, LogoutReturn, Message},
     params::Params,
-    redirect::{is_private_use, with_query},
+    redirect::with_query,
     respond::{self, see_other},
     visit::{Member, Visit},
 };
+use crate::identity::{AuthEvent, AuthEventKind};
 
 /// What an application asked for.
 struct Asked {
     hint: Option<HintClaims>,
-    application: Option<String>,
+    application: Option<ApplicationId>,
     back: Option<LogoutReturn>,
 }
 
@@ -41,8 +46,25 @@ async fn start(visit: &mut Visit) -> Result<HttpResponse, Fault> {
     if !names_this_session(asked.hint.as_ref(), &member) {
         return ask(visit, &asked, &member);
     }
-    visit.end_session().await?;
+    sign_out(visit, Some(&member), &asked).await?;
     Ok(leave(visit, asked.back.as_ref()))
+}
+
+/// Ends the session of this browser, and tells the person of it among their events.
+async fn sign_out(visit: &mut Visit, member: Option<&Member>, asked: &Asked) -> Result<(), Fault> {
+    visit.end_session().await?;
+    let Some(member) = member else { return Ok(()) };
+    let event = AuthEvent {
+        kind: AuthEventKind::SignedOut,
+        user: Some(member.user.id),
+        application: asked.application,
+    };
+    let (tenant, identity) = (visit.tenant.id(), visit.tenant.node().identity());
+    // The person is signed out; that it cannot be written down changes nothing about it.
+    if let Err(error) = identity.record_event(tenant, event).await {
+        tracing::error!(%tenant, %error, "a sign-out was not recorded");
+    }
+    Ok(())
 }
 
 /// `POST /oauth2/logout`: becomes our own GET, so that `SameSite=Lax` cookies count.
@@ -56,7 +78,8 @@ pub async fn post(visit: Visit, form: Form) -> HttpResponse {
     respond::answer(&visit, result)
 }
 
-/// `POST /logout`: the person pressed the button.
+/// `POST /logout`: the person pressed one of the buttons; `everywhere` ends their sessions in other browsers
+/// too (R-LOGOUT-05).
 pub async fn confirm(mut visit: Visit, form: Form) -> HttpResponse {
     let result = confirmed(&mut visit, form).await;
     respond::answer(&visit, result)
@@ -66,14 +89,19 @@ async fn confirmed(visit: &mut Visit, form: Form) -> Result<HttpResponse, Fault>
     let params = form.for_page()?;
     visit.check_post(&params)?;
     let asked = read(visit, &params)?;
-    visit.end_session().await?;
+    let member = visit.member().await?;
+    if let (Some(_), Some(member)) = (params.get("everywhere"), &member) {
+        let (tenant, sessions) = (visit.tenant.id(), visit.tenant.node().sessions());
+        sessions.end_all(tenant, member.user.id).await?;
+    }
+    sign_out(visit, member.as_ref(), &asked).await?;
     Ok(leave(visit, asked.back.as_ref()))
 }
 
 /// `GET /signed-out`
 pub async fn done(visit: Visit) -> HttpResponse {
     let page = Message {
-        frame: Frame::new(&visit.request, Some(&visit.tenant)),
+        frame: Frame::new(Some(&visit.tenant)),
         tone: "ok",
         icon: "check",
         title: "You are signed out",
@@ -108,7 +136,7 @@ fn read(visit: &Visit, params: &Params) -> Result<Asked, Fault> {
         .filter(|application| application.status == ApplicationStatus::Active);
     Ok(Asked {
         back: application.and_then(|application| return_to(application, params)),
-        application: application.map(|application| application.name.clone()),
+        application: application.map(|application| application.id),
         hint,
     })
 }
@@ -133,11 +161,14 @@ fn names_this_session(hint: Option<&HintClaims>, member: &Member) -> bool {
 fn ask(visit: &Visit, asked: &Asked, member: &Member) -> Result<HttpResponse, Fault> {
     let place = visit.tenant.place();
     let page = Logout {
-        frame: Frame::new(&visit.request, Some(&visit.tenant)),
+        frame: Frame::new(Some(&visit.tenant)),
         action: place.path("logout"),
         csrf: visit.csrf(),
         account: &member.user.email,
-        application: asked.application.as_deref(),
+        application: asked
+            .application
+            .and_then(|id| visit.tenant.application_by_id(id))
+            .map(|application| application.name.as_str()),
         back: asked.back.as_ref(),
         stay: place.path(""),
     };
@@ -152,7 +183,8 @@ fn ask(visit: &Visit, asked: &Asked, member: &Member) -> Result<HttpResponse, Fa
 fn leave(visit: &Visit, back: Option<&LogoutReturn>) -> HttpResponse {
     let after_post = visit.request.method() == actix_web::http::Method::POST;
     // A form post cannot end at a private-use scheme under our policy (console.md 5.1).
-    let Some(back) = back.filter(|back| !(after_post && is_private_use(&back.uri))) else {
+    let Some(back) = back.filter(|back| !(after_post && RedirectUri::is_private_use(&back.uri)))
+    else {
         return see_other(&visit.tenant.place().path("signed-out"));
     };
     match &back.state {

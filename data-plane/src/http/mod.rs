@@ -6,15 +6,18 @@
 //! …) with tables beside them; handlers extract, call, convert and return.
 //!
 //! This module must never write personal data, codes, tokens or cookies to a log, never trust a
-//! forwarding header, and never redirect to an address it has not compared with a registered one.
+//! forwarding header (but for the caller's address, from a listed proxy), and never redirect to an address it has not compared with a registered one.
 
 mod account;
+mod asking;
 mod assets;
 mod authorize;
 mod claims;
 mod client;
 mod client_auth;
+mod client_ip;
 mod consent;
+mod consents;
 mod cookies;
 mod cors;
 mod csp;
@@ -35,9 +38,12 @@ mod redirect;
 mod register;
 mod request;
 mod respond;
+mod scope_words;
 mod step;
+mod target;
 mod tenant;
 mod token;
+mod trust;
 mod userinfo;
 mod visit;
 
@@ -49,6 +55,10 @@ use actix_web::{
     web::{self, Data, ServiceConfig},
 };
 
+pub use self::{
+    client_ip::{NoNetwork, TrustedProxies},
+    guard::refuse_oversized,
+};
 use self::{fault::Fault, tenant::Tenant};
 use crate::Node;
 
@@ -138,6 +148,11 @@ fn account_pages(cfg: &mut ServiceConfig) {
         page("/invite")
             .route(web::get().to(invite::get))
             .route(web::post().to(invite::post)),
+    )
+    .service(
+        page("/consents")
+            .route(web::get().to(consents::get))
+            .route(web::post().to(consents::post)),
     )
     .service(only_get("/register/sent", web::get().to(register::sent)))
     .service(only_get("/signed-out", web::get().to(logout::done)))

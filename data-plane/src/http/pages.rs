@@ -4,9 +4,7 @@
 //! (R-INJ-02). Pages have no script. Texts that name a client or a person come from the release or the
 //! identity store, never from the query, except the identifier a person just typed themselves.
 
-use actix_web::HttpRequest;
 use askama::Template;
-use host::RequestId;
 
 use super::{flow::Flow, tenant::Tenant, visit::Visit};
 
@@ -16,26 +14,26 @@ pub struct Frame {
     pub name: String,
     /// Its initials.
     pub monogram: String,
-    /// Names the request for support.
-    pub request_id: String,
     /// The style sheet.
     pub css: &'static str,
     /// The text font.
     pub font: &'static str,
+    /// The icon of the browser's tab.
+    pub favicon: &'static str,
 }
 
 impl Frame {
     /// The frame of a tenant's pages, or a neutral one.
-    pub fn new(request: &HttpRequest, tenant: Option<&Tenant>) -> Self {
+    pub fn new(tenant: Option<&Tenant>) -> Self {
         let name = tenant
             .map_or("Bailiwick", |tenant| tenant.name())
             .to_owned();
         Self {
             monogram: monogram(&name),
             name,
-            request_id: RequestId::of(request).map_or_else(String::new, |id| id.to_string()),
             css: ui_assets::hosted_css_url(),
             font: ui_assets::font_url(),
+            favicon: ui_assets::favicon_url(),
         }
     }
 }
@@ -218,8 +216,8 @@ pub struct Consent<'a> {
     pub return_host: &'a str,
     /// Whether the decision is kept.
     pub remembered: bool,
-    /// Whether another program could pretend to be this one.
-    pub impersonable: bool,
+    /// What to know before trusting it.
+    pub warning: Option<&'static str>,
 }
 
 /// An application that belongs to the tenant itself.
@@ -244,6 +242,8 @@ pub struct Account<'a> {
     pub login: String,
     /// Where to create an account, where anyone may.
     pub register: Option<String>,
+    /// Where the person sees what they allowed.
+    pub consents: String,
     /// Where to sign out.
     pub logout: String,
     /// The CSRF token of the sign-out form.

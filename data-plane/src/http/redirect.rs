@@ -46,12 +46,6 @@ pub fn with_query(uri: &str, query: &str) -> String {
     format!("{uri}{separator}{query}")
 }
 
-/// Whether the address belongs to an installed application by a private-use scheme. A form post cannot
-/// end there under our `form-action`, so the person gets a page with a link (console.md 5.1).
-pub fn is_private_use(uri: &str) -> bool {
-    !uri.starts_with("https://") && !uri.starts_with("http://")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

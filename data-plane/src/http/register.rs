@@ -3,13 +3,15 @@
 //! Where the policy asks for proof, the answer is the same page whether the address was known or not;
 //! the mail tells the truth (R-ENUM-01). The link in the mail opens a page with one button, because
 //! scanners open links; only the button's post spends it (R-REC-02). Confirming does not sign in: whoever
-//! can read the mail need not be the one who chose the password (account pre-hijacking).
+//! can read the mail need not be the one who chose the password (account pre-hijacking). In the browser
+//! that registered it leads back to the sign-in an application asked for.
 
 use actix_web::{HttpResponse, http::StatusCode};
 use chrono::Duration;
 use contract::policies::RegistrationMode;
 
 use super::{
+    asking::Asking,
     fault::Fault,
     flow::Flow,
     form::Form,
@@ -89,6 +91,7 @@ async fn register(visit: &mut Visit, form: Form) -> Result<HttpResponse, Fault> 
         email: params.get("identifier").unwrap_or_default(),
         name,
         password: params.get("password").unwrap_or_default(),
+        resume: flow.as_ref().and_then(Flow::id),
     };
     match tenant
         .node()
@@ -156,6 +159,7 @@ pub fn field_errors(error: AccountError) -> Result<FieldErrors, Fault> {
         )),
         AccountError::RegistrationClosed => Err(CLOSED),
         AccountError::LinkInvalid => Err(LINK_USED),
+        AccountError::TooManyMails { retry_after } => Err(Fault::too_many(retry_after)),
         AccountError::Mail(cause) => {
             tracing::error!(%cause, "a mail could not be handed over");
             Err(Fault::UNAVAILABLE)
@@ -172,19 +176,17 @@ fn show(
     errors: FieldErrors,
 ) -> Result<HttpResponse, Fault> {
     let tenant = &visit.tenant;
-    let judged = flow.map(|flow| flow.judge(visit)).transpose()?;
+    let asking = Asking::of(visit, flow)?;
     let status = if errors.any() {
         StatusCode::BAD_REQUEST
     } else {
         StatusCode::OK
     };
     let page = Register {
-        frame: Frame::new(&visit.request, Some(tenant)),
+        frame: Frame::new(Some(tenant)),
         action: tenant.place().path("register"),
         ties: Ties::of(visit, flow),
-        application: judged
-            .as_ref()
-            .map(|judged| judged.application.name.as_str()),
+        application: asking.name(),
         identifier: params.get("identifier").unwrap_or_default(),
         name: params.get("name").unwrap_or_default(),
         ask_name: tenant.policies().registration.ask_name,
@@ -192,19 +194,13 @@ fn show(
         errors,
         login: visit.page_link("login", flow),
     };
-    respond::show(
-        status,
-        &page,
-        judged
-            .as_ref()
-            .map(|judged| judged.back.redirect_uri.as_str()),
-    )
+    asking.show(status, &page)
 }
 
 /// `GET /register/sent`
 pub async fn sent(visit: Visit) -> HttpResponse {
     let page = Message {
-        frame: Frame::new(&visit.request, Some(&visit.tenant)),
+        frame: Frame::new(Some(&visit.tenant)),
         tone: "info",
         icon: "mail",
         title: "Check your mail",
@@ -220,7 +216,7 @@ pub async fn sent(visit: Visit) -> HttpResponse {
 pub async fn verify_page(visit: Visit) -> HttpResponse {
     let result = visit.query().and_then(|query| {
         let page = Verify {
-            frame: Frame::new(&visit.request, Some(&visit.tenant)),
+            frame: Frame::new(Some(&visit.tenant)),
             action: visit.tenant.place().path("verify"),
             csrf: visit.csrf(),
             token: query.get("token").ok_or(LINK_USED)?,
@@ -247,10 +243,13 @@ async fn spend_link(visit: &Visit, form: Form) -> Result<HttpResponse, Fault> {
         .confirm_registration(tenant, token)
         .await
     {
-        Ok(_) => Ok(see_other(&format!(
-            "{}?confirmed=1",
-            tenant.place().path("login")
-        ))),
+        Ok(confirmed) => {
+            // Another browser, or a sign-in that is over: then the person starts at the application again.
+            let flow = Flow::find(visit, confirmed.resume.as_deref()).await;
+            let login = visit.page_link("login", flow.ok().flatten().as_ref());
+            let and = if login.contains('?') { '&' } else { '?' };
+            Ok(see_other(&format!("{login}{and}confirmed=1")))
+        }
         // Nothing on that page could be corrected, so a correctable error is a used-up link.
         Err(error) => Err(field_errors(error).err().unwrap_or(LINK_USED)),
     }

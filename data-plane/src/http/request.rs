@@ -8,11 +8,12 @@
 use contract::application::{Application, ApplicationStatus, GrantType};
 
 use super::{
-    client::{Client, Target},
+    client::Client,
     error::{ErrorCode, OAuthError},
     fault::Fault,
     params::Params,
     pkce,
+    target::Target,
 };
 use crate::releases::TenantRuntime;
 

@@ -8,6 +8,7 @@ use actix_web::{
     http::{StatusCode, header},
 };
 use askama::Template;
+use host::RequestId;
 
 use super::{csp, fault::Fault, pages::Frame, tenant::Tenant, visit::Visit};
 
@@ -19,6 +20,8 @@ struct ErrorPage<'a> {
     title: &'a str,
     detail: &'a str,
     wait: Option<String>,
+    /// Names the request for support.
+    request_id: String,
 }
 
 /// Writes a page. `redirect_uri` is where its form posts may end.
@@ -46,10 +49,11 @@ pub fn answer(visit: &Visit, result: Result<HttpResponse, Fault>) -> HttpRespons
 /// The error page.
 pub fn fault(fault: &Fault, request: &HttpRequest, tenant: Option<&Tenant>) -> HttpResponse {
     let page = ErrorPage {
-        frame: Frame::new(request, tenant),
+        frame: Frame::new(tenant),
         title: fault.title,
         detail: fault.detail,
         wait: fault.retry_after.map(in_words),
+        request_id: RequestId::of(request).map_or_else(String::new, |id| id.to_string()),
     };
     let mut response = show(fault.status, &page, None).unwrap_or_else(|_| fault.json());
     if let Some(seconds) = fault.retry_after {
@@ -72,16 +76,11 @@ pub fn in_words(seconds: u64) -> String {
 /// The page of a panic: written without anything that could fail again.
 pub fn panic_page(request_id: &str) -> HttpResponse {
     let page = ErrorPage {
-        frame: Frame {
-            name: "Bailiwick".into(),
-            monogram: "B".into(),
-            request_id: request_id.to_owned(),
-            css: ui_assets::hosted_css_url(),
-            font: ui_assets::font_url(),
-        },
+        frame: Frame::new(None),
         title: "Something went wrong",
         detail: "This is our fault, not yours. If it happens again, tell support the request number below.",
         wait: None,
+        request_id: request_id.to_owned(),
     };
     show(StatusCode::INTERNAL_SERVER_ERROR, &page, None)
         .unwrap_or_else(|_| HttpResponse::InternalServerError().finish())

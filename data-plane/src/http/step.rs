@@ -46,8 +46,8 @@ pub struct Progress {
 pub struct Standing {
     /// The application belongs to the tenant itself.
     pub first_party: bool,
-    /// Anyone on the person's machine could pretend to be this client (RFC 9700 §4.15, R-CONS-03).
-    pub impersonable: bool,
+    /// The person is asked every time, whatever was decided before; see [`super::trust`].
+    pub asks_always: bool,
     /// An earlier decision covers every requested scope.
     pub remembered: bool,
     /// The person an `id_token_hint` names, if the request has a valid one.
@@ -72,7 +72,7 @@ pub fn next(
     }
     let agreed = progress.allowed
         || (!request.prompt.consent
-            && !standing.impersonable
+            && !standing.asks_always
             && (standing.first_party || standing.remembered));
     match (agreed, silent) {
         (true, _) => Step::Issue,
@@ -117,7 +117,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::http::{client::Target, request::Prompt};
+    use crate::http::{request::Prompt, target::Target};
 
     const SESSION: u128 = 1;
 
@@ -144,7 +144,7 @@ mod tests {
     fn standing(flags: &str) -> Standing {
         Standing {
             first_party: flags.contains("first"),
-            impersonable: flags.contains("native"),
+            asks_always: flags.contains("native"),
             remembered: flags.contains("known"),
             expected: flags
                 .contains("hint")

@@ -5,7 +5,7 @@
 //! path on a foreign host, an unknown host, the shared host for a tenant that has its own) is answered as
 //! if nothing were there: serving it would make the issuer in the answer a lie (R-DISC-01).
 //!
-//! Forwarding headers are never read: behind a proxy, the proxy passes `Host` on.
+//! Forwarding headers are never read for it: behind a proxy, the proxy passes `Host` on.
 
 use std::{
     future::{Ready, ready},

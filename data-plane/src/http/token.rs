@@ -18,11 +18,12 @@ use super::{
         self, ACCESS_TOKEN_TYPE, AccessClaims, AudienceClaim, Authentication, ID_TOKEN_TYPE,
         IdClaims, PersonClaims,
     },
-    client::{Client, Target},
+    client::Client,
     client_auth::Presented,
     error::{ApiError, ErrorCode, OAuthError},
     form::Form,
     params::Params,
+    target::Target,
     tenant::Tenant,
 };
 use crate::{

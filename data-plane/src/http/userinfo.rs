@@ -16,13 +16,13 @@ use contract::application::ApplicationStatus;
 
 use super::{
     claims::{ACCESS_TOKEN_TYPE, PersonClaims, PresentedAccess},
-    client::requested,
     error::{ApiError, ErrorCode},
     form::{Form, FormError},
     params::Params,
+    target::requested,
     tenant::Tenant,
 };
-use crate::{identity::UserStatus, keys::Expected};
+use crate::{grants::GrantOwner, identity::UserStatus, keys::Expected};
 
 /// `GET` and `POST /oauth2/userinfo`
 pub async fn show(
@@ -108,12 +108,31 @@ async fn verify(tenant: &Tenant, token: &str) -> Result<PresentedAccess, ApiErro
     if !is_active {
         return Err(refused());
     }
-    if let Some(grant) = access.grant
-        && tenant.node().grants().is_killed(tenant.id(), grant).await?
+    if let Some(owner) = owner(&access)?
+        && tenant
+            .node()
+            .grants()
+            .is_killed(tenant.id(), &owner)
+            .await?
     {
         return Err(refused());
     }
     Ok(access)
+}
+
+/// Whose grant the token belongs to; none for a machine's own.
+fn owner(access: &PresentedAccess) -> Result<Option<GrantOwner>, ApiError> {
+    let of = |grant| {
+        Some(GrantOwner {
+            grant,
+            user: access.sub.parse().ok()?,
+            application: access.client_id.parse().ok()?,
+        })
+    };
+    match access.grant {
+        Some(grant) => of(grant).map(Some).ok_or_else(refused),
+        None => Ok(None),
+    }
 }
 
 fn refused() -> ApiError {

@@ -11,8 +11,8 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest, Sha256};
 
 use super::{
-    cookies::CookieKind, csrf, fault::Fault, flow::Flow, params::Params, step::SignedIn,
-    tenant::Tenant,
+    client_ip::client_ip, cookies::CookieKind, csrf, fault::Fault, flow::Flow, params::Params,
+    step::SignedIn, tenant::Tenant,
 };
 use crate::{
     identity::{User, UserStatus},
@@ -28,6 +28,7 @@ pub struct Visit {
     browser: String,
     is_new: bool,
     session: Option<String>,
+    device: Option<String>,
 }
 
 /// A session and its person.
@@ -60,10 +61,12 @@ impl FromRequest for Visit {
             let tenant = tenant.await?;
             let known = CookieKind::Browser.read(&request, tenant.place());
             let session = CookieKind::Session.read(&request, tenant.place());
+            let device = CookieKind::Device.read(&request, tenant.place());
             Ok(Self {
                 is_new: known.is_none(),
                 browser: known.unwrap_or_else(|| tenant.node().entropy().token()),
                 session,
+                device,
                 tenant,
                 request,
             })
@@ -90,9 +93,14 @@ impl Visit {
             ))
     }
 
-    /// Where the request came from: the peer of the connection, whatever headers claim (R-ENUM-05).
+    /// Where the request came from, whatever headers claim (R-ENUM-05).
     pub fn ip(&self) -> Option<IpAddr> {
-        self.request.peer_addr().map(|address| address.ip())
+        client_ip(&self.request)
+    }
+
+    /// The device mark of whoever signed in last in this browser.
+    pub fn device(&self) -> Option<&str> {
+        self.device.as_deref()
     }
 
     /// A link to one of the tenant's pages that takes the sign-in attempt along.
@@ -147,7 +155,7 @@ impl Visit {
     }
 
     /// Begins a session for a person who just proved who they are; an earlier one in this browser ends
-    /// (R-SESS-03).
+    /// (R-SESS-03). The browser is marked as theirs (R-ENUM-03).
     ///
     /// # Errors
     /// A store does not answer.
@@ -159,6 +167,7 @@ impl Visit {
             .sessions()
             .start(tenant.id(), user.id, &["pwd"], &tenant.policies().session)
             .await?;
+        self.device = Some(tenant.node().accounts().mark_device(&user).await?);
         self.session = Some(cookie);
         Ok(Member { session, user })
     }
@@ -184,6 +193,11 @@ impl Visit {
         let mut cookies = Vec::new();
         if self.is_new {
             cookies.push(CookieKind::Browser.set(place, &self.browser));
+        }
+        if self.device != CookieKind::Device.read(&self.request, place)
+            && let Some(mark) = &self.device
+        {
+            cookies.push(CookieKind::Device.set(place, mark));
         }
         let sent = self.request.cookie(&CookieKind::Session.name(place));
         match (&self.session, sent) {

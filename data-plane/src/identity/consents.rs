@@ -1,21 +1,53 @@
 //! Rows of consents: what a person allowed an application, in which version and when (R-CONS-01).
+//!
+//! The audience is part of the key, because two APIs may use one scope word for different things; what the
+//! tenant itself tells about the person (`openid`, `email`, …) has no audience.
 
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 use contract::{
+    api::Audience,
     ids::{ApplicationId, TenantId, UserId},
     scope::{Scope, join_scopes, parse_scopes},
 };
-use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, sea_query::OnConflict};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, Condition, DatabaseTransaction, EntityTrait, IntoActiveModel,
+    QueryFilter, QueryOrder, sea_query::OnConflict,
+};
 
-use super::{IdentityStore, StoreError, corrupt, tables::consents as rows, time};
+use super::{IdentityStore, StoreError, corrupt, parse, tables::consents as rows, time};
 
-/// What a person allowed an application.
+/// Something a person may allow: scopes of the tenant itself, or of one API.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Consent {
+pub struct Allowance {
+    /// The API; `None` for what the tenant tells about the person.
+    pub audience: Option<Audience>,
     /// The scopes.
     pub scopes: BTreeSet<Scope>,
+}
+
+impl Allowance {
+    /// Whether it includes all of `wanted`.
+    pub fn covers(&self, wanted: &Self) -> bool {
+        self.audience == wanted.audience && wanted.scopes.is_subset(&self.scopes)
+    }
+
+    /// The audience as it is stored: no audience is called "".
+    fn audience_key(&self) -> String {
+        self.audience
+            .as_ref()
+            .map_or_else(String::new, ToString::to_string)
+    }
+}
+
+/// What a person allowed an application, here or at one API.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Consent {
+    /// The application.
+    pub application: ApplicationId,
+    /// What it may do.
+    pub allowed: Allowance,
     /// How often it was given or widened.
     pub version: u32,
     /// When it was last given.
@@ -23,69 +55,74 @@ pub struct Consent {
 }
 
 impl IdentityStore {
-    /// What the user allowed the application, if anything.
+    /// Everything the user allowed, by application and audience.
     ///
     /// # Errors
     /// See [`StoreError`].
-    pub async fn consent(
+    pub async fn consents(
+        &self,
+        tenant: TenantId,
+        user: UserId,
+    ) -> Result<Vec<Consent>, StoreError> {
+        self.consents_where(tenant, of(user)).await
+    }
+
+    /// What the user allowed the application.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn consents_to(
         &self,
         tenant: TenantId,
         user: UserId,
         application: ApplicationId,
-    ) -> Result<Option<Consent>, StoreError> {
-        let row = rows::Entity::find_by_id(key(tenant, user, application))
-            .one(&self.db)
-            .await?;
-        row.map(read).transpose()
+    ) -> Result<Vec<Consent>, StoreError> {
+        self.consents_where(tenant, to(user, application)).await
     }
 
-    /// Adds `scopes` to what the user allowed the application.
+    /// Adds to what a user allowed an application.
     ///
     /// # Errors
     /// See [`StoreError`].
     pub async fn record_consent(
         &self,
         tenant: TenantId,
-        user: UserId,
-        application: ApplicationId,
-        scopes: &BTreeSet<Scope>,
-    ) -> Result<Consent, StoreError> {
-        let transaction = self.begin().await?;
-        let earlier = rows::Entity::find_by_id(key(tenant, user, application))
-            .one(&transaction)
-            .await?
-            .map(read)
-            .transpose()?;
-        let version = earlier.as_ref().map_or(0, |consent| consent.version) + 1;
-        let mut all = earlier.map(|consent| consent.scopes).unwrap_or_default();
-        all.extend(scopes.iter().cloned());
-        let row = rows::Model {
-            tenant: tenant.to_string(),
-            user_id: user.to_string(),
-            application: application.to_string(),
-            scopes: join_scopes(&all),
-            version: i32::try_from(version).map_err(|_| corrupt("a consent version"))?,
-            granted_at: self.now(),
-        };
-        let columns = [
-            rows::Column::Scopes,
-            rows::Column::Version,
-            rows::Column::GrantedAt,
-        ];
-        let keys = [
-            rows::Column::Tenant,
-            rows::Column::UserId,
-            rows::Column::Application,
-        ];
-        rows::Entity::insert(active(row.clone()))
-            .on_conflict(OnConflict::columns(keys).update_columns(columns).to_owned())
-            .exec_without_returning(&transaction)
-            .await?;
-        transaction.commit().await?;
-        read(row)
+        (user, application): (UserId, ApplicationId),
+        allowed: &[Allowance],
+    ) -> Result<(), StoreError> {
+        let now = self.now();
+        let transaction = self.begin(tenant).await?;
+        for allowance in allowed {
+            let mut row = rows::Model {
+                tenant: tenant.to_string(),
+                user_id: user.to_string(),
+                application: application.to_string(),
+                audience: allowance.audience_key(),
+                scopes: join_scopes(&allowance.scopes),
+                version: 1,
+                granted_at: now,
+            };
+            let key = (
+                row.tenant.clone(),
+                row.user_id.clone(),
+                row.application.clone(),
+                row.audience.clone(),
+            );
+            let earlier = rows::Entity::find_by_id(key).one(&transaction).await?;
+            if let Some(earlier) = earlier {
+                let known = parse_scopes(&earlier.scopes);
+                let mut all = known.map_err(|_| corrupt("consented scopes"))?;
+                all.extend(allowance.scopes.iter().cloned());
+                row.scopes = join_scopes(&all);
+                row.version = earlier.version.saturating_add(1);
+            }
+            upsert(&transaction, row).await?;
+        }
+        Ok(transaction.commit().await?)
     }
 
-    /// Forgets a consent; says whether there was one. The caller kills the grants (R-CONS-02).
+    /// Forgets what the user allowed the application; says whether there was anything. The caller kills the
+    /// grants (R-CONS-02).
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -95,38 +132,71 @@ impl IdentityStore {
         user: UserId,
         application: ApplicationId,
     ) -> Result<bool, StoreError> {
+        let transaction = self.begin(tenant).await?;
         let gone = rows::Entity::delete_many()
             .filter(rows::Column::Tenant.eq(tenant.to_string()))
-            .filter(rows::Column::UserId.eq(user.to_string()))
-            .filter(rows::Column::Application.eq(application.to_string()))
-            .exec(&self.db)
+            .filter(to(user, application))
+            .exec(&transaction)
             .await?;
+        transaction.commit().await?;
         Ok(gone.rows_affected > 0)
     }
-}
 
-fn key(tenant: TenantId, user: UserId, application: ApplicationId) -> (String, String, String) {
-    (
-        tenant.to_string(),
-        user.to_string(),
-        application.to_string(),
-    )
-}
-
-fn active(row: rows::Model) -> rows::ActiveModel {
-    rows::ActiveModel {
-        tenant: Set(row.tenant),
-        user_id: Set(row.user_id),
-        application: Set(row.application),
-        scopes: Set(row.scopes),
-        version: Set(row.version),
-        granted_at: Set(row.granted_at),
+    async fn consents_where(
+        &self,
+        tenant: TenantId,
+        which: Condition,
+    ) -> Result<Vec<Consent>, StoreError> {
+        let found = rows::Entity::find()
+            .filter(rows::Column::Tenant.eq(tenant.to_string()))
+            .filter(which)
+            .order_by_asc(rows::Column::Application)
+            .order_by_asc(rows::Column::Audience)
+            .all(&self.reads(tenant).await?)
+            .await?;
+        found.into_iter().map(read).collect()
     }
+}
+
+fn of(user: UserId) -> Condition {
+    Condition::all().add(rows::Column::UserId.eq(user.to_string()))
+}
+
+fn to(user: UserId, application: ApplicationId) -> Condition {
+    of(user).add(rows::Column::Application.eq(application.to_string()))
+}
+
+async fn upsert(transaction: &DatabaseTransaction, row: rows::Model) -> Result<(), StoreError> {
+    let keys = [
+        rows::Column::Tenant,
+        rows::Column::UserId,
+        rows::Column::Application,
+        rows::Column::Audience,
+    ];
+    let changed = [
+        rows::Column::Scopes,
+        rows::Column::Version,
+        rows::Column::GrantedAt,
+    ];
+    let row = row.into_active_model().reset_all();
+    rows::Entity::insert(row)
+        .on_conflict(OnConflict::columns(keys).update_columns(changed).to_owned())
+        .exec_without_returning(transaction)
+        .await?;
+    Ok(())
 }
 
 fn read(row: rows::Model) -> Result<Consent, StoreError> {
+    let audience = match row.audience.as_str() {
+        "" => None,
+        audience => Some(parse(audience, "a consent's audience")?),
+    };
     Ok(Consent {
-        scopes: parse_scopes(&row.scopes).map_err(|_| corrupt("consented scopes"))?,
+        application: parse(&row.application, "a consent's application")?,
+        allowed: Allowance {
+            audience,
+            scopes: parse_scopes(&row.scopes).map_err(|_| corrupt("consented scopes"))?,
+        },
         version: u32::try_from(row.version).map_err(|_| corrupt("a consent version"))?,
         granted_at: time(row.granted_at)?,
     })

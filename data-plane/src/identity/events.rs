@@ -14,6 +14,8 @@ pub enum AuthEventKind {
     Registered,
     /// An invitation was accepted.
     InvitationAccepted,
+    /// An account ended, because somebody else proved the address that it had without proof.
+    Displaced,
     /// The right password.
     SignedIn,
     /// Not the right password.
@@ -24,7 +26,10 @@ pub enum AuthEventKind {
     SignedOut,
     /// A person allowed an application something.
     Consented,
-    /// Tokens were issued for a person.
+    /// A person took that back.
+    ConsentWithdrawn,
+    /// An application got the first tokens of a grant. Renewals are not told, they would drown the rest;
+    /// a machine's tokens have no person, and their endpoint touches no database (design section 6).
     TokensIssued,
     /// A spent refresh token or code came back, and its grant was killed.
     ReplayDetected,
@@ -36,11 +41,13 @@ impl AuthEventKind {
         match self {
             Self::Registered => "registered",
             Self::InvitationAccepted => "invitation_accepted",
+            Self::Displaced => "displaced",
             Self::SignedIn => "signed_in",
             Self::SignInFailed => "sign_in_failed",
             Self::PasswordUpgraded => "password_upgraded",
             Self::SignedOut => "signed_out",
             Self::Consented => "consented",
+            Self::ConsentWithdrawn => "consent_withdrawn",
             Self::TokensIssued => "tokens_issued",
             Self::ReplayDetected => "replay_detected",
         }
@@ -73,10 +80,11 @@ impl IdentityStore {
             application: Set(event.application.map(|id| id.to_string())),
             at: Set(super::micros(now)),
         };
+        let transaction = self.begin(tenant).await?;
         rows::Entity::insert(row)
-            .exec_without_returning(&self.db)
+            .exec_without_returning(&transaction)
             .await?;
-        Ok(())
+        Ok(transaction.commit().await?)
     }
 
     /// The kinds of a user's latest events, newest first.
@@ -94,7 +102,7 @@ impl IdentityStore {
             .filter(rows::Column::UserId.eq(user.to_string()))
             .order_by_desc(rows::Column::Id)
             .limit(limit)
-            .all(&self.db)
+            .all(&self.reads(tenant).await?)
             .await?;
         found
             .into_iter()

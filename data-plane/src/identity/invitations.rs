@@ -9,8 +9,9 @@ use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, sea_query
 
 use super::{
     IdentityStore, NewUser, StoreError, User, micros, parse,
-    tables::{invitations as rows, users},
-    time, users as user_rows,
+    tables::invitations as rows,
+    time,
+    users::{displace, insert_user},
 };
 
 /// An open invitation.
@@ -38,22 +39,28 @@ pub enum Invited {
     Open,
     /// There is such a user already.
     AccountExists,
-    /// Another user has the address.
+    /// Another user has the address, with proof, or with as little proof as the link would be.
     EmailTaken,
 }
 
 /// What became of an acceptance.
 pub enum Accept {
     /// The account exists now.
-    Done(User),
+    Done {
+        /// Its user.
+        user: User,
+        /// Who had the address without proof, and lost it with the account.
+        displaced: Option<UserId>,
+    },
     /// The link is unknown, used or over.
     LinkInvalid,
-    /// Somebody registered the address meanwhile; the invitation stays open.
+    /// Somebody proved the address meanwhile, or the link proves nothing; the invitation stays open.
     EmailTaken,
 }
 
 impl IdentityStore {
-    /// Opens an invitation whose link carries `token`.
+    /// Opens an invitation whose link carries `token`. Somebody who has the address without proof does not
+    /// stand in the way of a mailed one, which proves it when it is used.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -69,7 +76,7 @@ impl IdentityStore {
         let holder = self
             .find_user_by_identifier(tenant, &invitation.email)
             .await?;
-        if holder.is_some() {
+        if holder.is_some_and(|holder| holder.email_verified || !invitation.mailed) {
             return Ok(Invited::EmailTaken);
         }
         let row = rows::ActiveModel {
@@ -95,10 +102,12 @@ impl IdentityStore {
             rows::Column::ExpiresAt,
             rows::Column::CreatedAt,
         ];
+        let transaction = self.begin(tenant).await?;
         rows::Entity::insert(row)
             .on_conflict(OnConflict::columns(key).update_columns(rest).to_owned())
-            .exec_without_returning(&self.db)
+            .exec_without_returning(&transaction)
             .await?;
+        transaction.commit().await?;
         Ok(Invited::Open)
     }
 
@@ -115,12 +124,13 @@ impl IdentityStore {
             .filter(rows::Column::Tenant.eq(tenant.to_string()))
             .filter(rows::Column::TokenHash.eq(sha256_hex(token.as_bytes())))
             .filter(rows::Column::ExpiresAt.gt(self.now()))
-            .one(&self.db)
+            .one(&self.reads(tenant).await?)
             .await?;
         row.map(read).transpose()
     }
 
-    /// Uses an invitation up and makes its user, in one transaction: of many callers one succeeds.
+    /// Uses an invitation up and makes its user, in one transaction: of many callers one succeeds. Having
+    /// had the mail proves the address, which outranks whoever has it without proof.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -133,7 +143,7 @@ impl IdentityStore {
         let Some(invitation) = self.find_invitation(tenant, token).await? else {
             return Ok(Accept::LinkInvalid);
         };
-        let transaction = self.begin().await?;
+        let transaction = self.begin(tenant).await?;
         let used = rows::Entity::delete_many()
             .filter(rows::Column::Tenant.eq(tenant.to_string()))
             .filter(rows::Column::TokenHash.eq(sha256_hex(token.as_bytes())))
@@ -143,6 +153,12 @@ impl IdentityStore {
             transaction.rollback().await?;
             return Ok(Accept::LinkInvalid);
         }
+        let now = self.now();
+        let displaced = if invitation.mailed {
+            displace(&transaction, tenant, &invitation.email, now).await?
+        } else {
+            None
+        };
         let user = NewUser {
             id: invitation.user,
             email: &invitation.email,
@@ -150,12 +166,10 @@ impl IdentityStore {
             name: Some(&invitation.name),
             phc,
         };
-        let made: Option<users::Model> =
-            user_rows::insert_user(&transaction, tenant, user, self.now()).await?;
-        match made {
-            Some(row) => {
+        match insert_user(&transaction, tenant, user, now).await? {
+            Some(user) => {
                 transaction.commit().await?;
-                Ok(Accept::Done(user_rows::read(row)?))
+                Ok(Accept::Done { user, displaced })
             }
             None => {
                 transaction.rollback().await?;

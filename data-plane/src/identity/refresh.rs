@@ -66,7 +66,7 @@ impl IdentityStore {
         expires_at: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         let now = self.now();
-        let transaction = self.begin().await?;
+        let transaction = self.begin(tenant).await?;
         let family = families::ActiveModel {
             tenant: Set(tenant.to_string()),
             grant_id: Set(grant.grant.to_string()),
@@ -95,7 +95,10 @@ impl IdentityStore {
         grant: GrantId,
     ) -> Result<Option<Family>, StoreError> {
         let key = (tenant.to_string(), grant.to_string());
-        let Some(row) = families::Entity::find_by_id(key).one(&self.db).await? else {
+        let Some(row) = families::Entity::find_by_id(key)
+            .one(&self.reads(tenant).await?)
+            .await?
+        else {
             return Ok(None);
         };
         Ok(Some(Family {
@@ -113,7 +116,10 @@ impl IdentityStore {
         token: &str,
     ) -> Result<Option<Token>, StoreError> {
         let key = (tenant.to_string(), sha256_hex(token.as_bytes()));
-        let Some(row) = tokens::Entity::find_by_id(key).one(&self.db).await? else {
+        let Some(row) = tokens::Entity::find_by_id(key)
+            .one(&self.reads(tenant).await?)
+            .await?
+        else {
             return Ok(None);
         };
         let successor = match &row.successor {
@@ -141,7 +147,7 @@ impl IdentityStore {
             secrets
                 .data_key
                 .seal(&self.entropy, &place(&name, &hash), successor.as_bytes());
-        let transaction = self.begin().await?;
+        let transaction = self.begin(tenant).await?;
         let family = families::Entity::update_many()
             .col_expr(families::Column::UsedAt, Expr::value(now))
             .filter(families::Column::Tenant.eq(name.as_str()))
@@ -182,35 +188,30 @@ impl IdentityStore {
         Ok(self.revoke_where(tenant, only).await? > 0)
     }
 
-    /// The live grants of a user, at one application or at all.
-    pub(crate) async fn live_grants(
+    /// Revokes every family that a user has at an application.
+    pub(crate) async fn revoke_families(
         &self,
         tenant: TenantId,
         user: UserId,
-        application: Option<ApplicationId>,
-    ) -> Result<Vec<GrantId>, StoreError> {
-        let at = application.map(|id| families::Column::Application.eq(id.to_string()));
-        let found = families::Entity::find()
-            .filter(families::Column::Tenant.eq(tenant.to_string()))
-            .filter(families::Column::UserId.eq(user.to_string()))
-            .filter(families::Column::RevokedAt.is_null())
-            .filter(Condition::all().add_option(at))
-            .all(&self.db)
-            .await?;
-        found
-            .iter()
-            .map(|row| parse(&row.grant_id, "a grant id"))
-            .collect()
+        application: ApplicationId,
+    ) -> Result<(), StoreError> {
+        let at = Condition::all()
+            .add(families::Column::UserId.eq(user.to_string()))
+            .add(families::Column::Application.eq(application.to_string()));
+        self.revoke_where(tenant, at).await?;
+        Ok(())
     }
 
     async fn revoke_where(&self, tenant: TenantId, which: Condition) -> Result<u64, StoreError> {
+        let transaction = self.begin(tenant).await?;
         let revoked = families::Entity::update_many()
             .col_expr(families::Column::RevokedAt, Expr::value(self.now()))
             .filter(families::Column::Tenant.eq(tenant.to_string()))
             .filter(families::Column::RevokedAt.is_null())
             .filter(which)
-            .exec(&self.db)
+            .exec(&transaction)
             .await?;
+        transaction.commit().await?;
         Ok(revoked.rows_affected)
     }
 

@@ -26,7 +26,7 @@ impl IdentityStore {
         let found = rows::Entity::find()
             .filter(rows::Column::Tenant.eq(tenant.to_string()))
             .order_by_asc(rows::Column::Generation)
-            .all(&self.db)
+            .all(&self.reads(tenant).await?)
             .await?;
         found
             .into_iter()
@@ -76,11 +76,12 @@ impl IdentityStore {
                 .map_err(|error| corrupt(error.to_string()))?),
             created_at: Set(super::micros(key.public.created_at)),
         };
+        let transaction = self.begin(tenant).await?;
         rows::Entity::insert(row)
             .on_conflict_do_nothing()
-            .exec_without_returning(&self.db)
+            .exec_without_returning(&transaction)
             .await?;
-        Ok(())
+        Ok(transaction.commit().await?)
     }
 }
 

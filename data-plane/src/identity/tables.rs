@@ -38,7 +38,7 @@ row!(users, "users", [id], {
     updated_at: i64,
 });
 row!(passwords, "passwords", [user_id], { phc: String, changed_at: i64 });
-row!(consents, "consents", [user_id, application], {
+row!(consents, "consents", [user_id, application, audience], {
     scopes: String,
     version: i32,
     granted_at: i64,

@@ -8,15 +8,14 @@ use contract::{
     ids::{TenantId, UserId},
 };
 use sea_orm::{
-    ActiveValue::Set,
-    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, SqlErr,
-    sea_query::{Expr, OnConflict},
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, SqlErr,
+    sea_query::Expr,
 };
 use unicode_normalization::UnicodeNormalization;
 
 use super::{
     IdentityStore, StoreError, parse,
-    tables::{passwords, users as rows},
+    tables::{consents, passwords, refresh_families, users as rows},
     time,
 };
 
@@ -107,17 +106,14 @@ impl IdentityStore {
         tenant: TenantId,
         user: NewUser<'_>,
     ) -> Result<Option<User>, StoreError> {
-        let transaction = self.begin().await?;
-        match insert_user(&transaction, tenant, user, self.now()).await? {
-            Some(model) => {
-                transaction.commit().await?;
-                read(model).map(Some)
-            }
-            None => {
-                transaction.rollback().await?;
-                Ok(None)
-            }
+        let transaction = self.begin(tenant).await?;
+        let made = insert_user(&transaction, tenant, user, self.now()).await?;
+        if made.is_some() {
+            transaction.commit().await?;
+        } else {
+            transaction.rollback().await?;
         }
+        Ok(made)
     }
 
     /// The user with this id.
@@ -131,7 +127,7 @@ impl IdentityStore {
     ) -> Result<Option<User>, StoreError> {
         let key = (tenant.to_string(), user.to_string());
         rows::Entity::find_by_id(key)
-            .one(&self.db)
+            .one(&self.reads(tenant).await?)
             .await?
             .map(read)
             .transpose()
@@ -149,7 +145,7 @@ impl IdentityStore {
         rows::Entity::find()
             .filter(rows::Column::Tenant.eq(tenant.to_string()))
             .filter(rows::Column::EmailNormalized.eq(normalize_email(identifier)))
-            .one(&self.db)
+            .one(&self.reads(tenant).await?)
             .await?
             .map(read)
             .transpose()
@@ -165,31 +161,10 @@ impl IdentityStore {
         user: UserId,
     ) -> Result<Option<String>, StoreError> {
         let key = (tenant.to_string(), user.to_string());
-        let row = passwords::Entity::find_by_id(key).one(&self.db).await?;
-        Ok(row.map(|row| row.phc))
-    }
-
-    /// Sets the user's hashed password.
-    ///
-    /// # Errors
-    /// See [`StoreError`].
-    pub async fn set_password(
-        &self,
-        tenant: TenantId,
-        user: UserId,
-        phc: &str,
-    ) -> Result<(), StoreError> {
-        let row = password_row(&tenant.to_string(), &user.to_string(), phc, self.now());
-        let key = [passwords::Column::Tenant, passwords::Column::UserId];
-        passwords::Entity::insert(row)
-            .on_conflict(
-                OnConflict::columns(key)
-                    .update_columns([passwords::Column::Phc, passwords::Column::ChangedAt])
-                    .to_owned(),
-            )
-            .exec_without_returning(&self.db)
+        let row = passwords::Entity::find_by_id(key)
+            .one(&self.reads(tenant).await?)
             .await?;
-        Ok(())
+        Ok(row.map(|row| row.phc))
     }
 
     /// Replaces a hash by a better one of the same password, unless the password changed meanwhile.
@@ -202,14 +177,15 @@ impl IdentityStore {
         old: &str,
         new: &str,
     ) -> Result<(), StoreError> {
+        let transaction = self.begin(tenant).await?;
         passwords::Entity::update_many()
             .col_expr(passwords::Column::Phc, Expr::value(new))
             .filter(passwords::Column::Tenant.eq(tenant.to_string()))
             .filter(passwords::Column::UserId.eq(user.to_string()))
             .filter(passwords::Column::Phc.eq(old))
-            .exec(&self.db)
+            .exec(&transaction)
             .await?;
-        Ok(())
+        Ok(transaction.commit().await?)
     }
 
     /// Blocks or unblocks a user; says whether there is such a user.
@@ -222,13 +198,15 @@ impl IdentityStore {
         user: UserId,
         status: UserStatus,
     ) -> Result<bool, StoreError> {
+        let transaction = self.begin(tenant).await?;
         let changed = rows::Entity::update_many()
             .col_expr(rows::Column::Status, Expr::value(status.as_str()))
             .col_expr(rows::Column::UpdatedAt, Expr::value(self.now()))
             .filter(rows::Column::Tenant.eq(tenant.to_string()))
             .filter(rows::Column::Id.eq(user.to_string()))
-            .exec(&self.db)
+            .exec(&transaction)
             .await?;
+        transaction.commit().await?;
         Ok(changed.rows_affected > 0)
     }
 }
@@ -240,7 +218,7 @@ pub(super) async fn insert_user(
     tenant: TenantId,
     user: NewUser<'_>,
     now: i64,
-) -> Result<Option<rows::Model>, StoreError> {
+) -> Result<Option<User>, StoreError> {
     let model = rows::Model {
         tenant: tenant.to_string(),
         id: user.id.to_string(),
@@ -266,7 +244,43 @@ pub(super) async fn insert_user(
     passwords::Entity::insert(password)
         .exec_without_returning(db)
         .await?;
-    Ok(Some(model))
+    read(model).map(Some)
+}
+
+/// Ends, inside a transaction, the account of whoever has this address without proof: the address is free
+/// afterwards, credentials and consents are gone, and refresh tokens give nothing any more. Sessions and
+/// access tokens are nobody's without the row of their user.
+pub(super) async fn displace(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    email: &str,
+    now: i64,
+) -> Result<Option<UserId>, StoreError> {
+    let holder = rows::Entity::find()
+        .filter(rows::Column::Tenant.eq(tenant.to_string()))
+        .filter(rows::Column::EmailNormalized.eq(normalize_email(email)))
+        .filter(rows::Column::EmailVerified.eq(false))
+        .one(db)
+        .await?;
+    let Some(rows::Model { tenant, id, .. }) = holder else {
+        return Ok(None);
+    };
+    let key = (tenant.clone(), id.clone());
+    rows::Entity::delete_by_id(key.clone()).exec(db).await?;
+    passwords::Entity::delete_by_id(key).exec(db).await?;
+    consents::Entity::delete_many()
+        .filter(consents::Column::Tenant.eq(tenant.as_str()))
+        .filter(consents::Column::UserId.eq(id.as_str()))
+        .exec(db)
+        .await?;
+    refresh_families::Entity::update_many()
+        .col_expr(refresh_families::Column::RevokedAt, Expr::value(now))
+        .filter(refresh_families::Column::Tenant.eq(tenant.as_str()))
+        .filter(refresh_families::Column::UserId.eq(id.as_str()))
+        .filter(refresh_families::Column::RevokedAt.is_null())
+        .exec(db)
+        .await?;
+    parse(&id, "a user id").map(Some)
 }
 
 fn password_row(tenant: &str, user: &str, phc: &str, now: i64) -> passwords::ActiveModel {
@@ -278,7 +292,7 @@ fn password_row(tenant: &str, user: &str, phc: &str, now: i64) -> passwords::Act
     }
 }
 
-pub(super) fn read(row: rows::Model) -> Result<User, StoreError> {
+fn read(row: rows::Model) -> Result<User, StoreError> {
     Ok(User {
         id: parse(&row.id, "a user id")?,
         tenant: parse(&row.tenant, "a tenant id")?,

@@ -8,9 +8,10 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
-use contract::ids::TenantId;
+use contract::ids::{TenantId, TypedId};
 use host::{Kek, SealContext, SealKey};
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
+use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use super::{IdentityStore, StoreError, corrupt, tables::tenant_secrets as rows};
@@ -82,22 +83,21 @@ impl IdentityStore {
         Ok(Arc::clone(opened.entry(tenant).or_insert(secrets)))
     }
 
-    /// Checks that the region's key opens what the database holds, whosever it is.
+    /// Checks that the region's key opens what the database holds, by secrets that are made for this at
+    /// the first start and belong to nobody: a look at any tenant's would have to cross tenants.
     ///
     /// # Errors
     /// [`StoreError::Corrupt`] if it does not: this is another region's database, or another key.
     pub async fn check_key(&self) -> Result<(), StoreError> {
-        // The one query without a tenant: it asks about the installation and returns nothing.
-        match rows::Entity::find().one(&self.db).await? {
-            Some(row) => self.vault.open(&row).map(|_| ()),
-            None => Ok(()),
-        }
+        // Tenants' ids are time-ordered UUIDs (version 7), never this one.
+        let nobody = TenantId::from_uuid(Uuid::nil());
+        self.secrets(nobody).await.map(drop)
     }
 
     async fn find_secrets(&self, tenant: TenantId) -> Result<Option<rows::Model>, StoreError> {
         Ok(rows::Entity::find()
             .filter(rows::Column::Tenant.eq(tenant.to_string()))
-            .one(&self.db)
+            .one(&self.reads(tenant).await?)
             .await?)
     }
 
@@ -115,10 +115,12 @@ impl IdentityStore {
             pepper: Set(data_key.seal(&self.entropy, &place(&name, "pepper"), &*pepper)),
             created_at: Set(self.now()),
         };
+        let transaction = self.begin(tenant).await?;
         rows::Entity::insert(row)
             .on_conflict_do_nothing()
-            .exec_without_returning(&self.db)
+            .exec_without_returning(&transaction)
             .await?;
+        transaction.commit().await?;
         // Ours or the winner's: what the database says is what counts.
         let row = self.find_secrets(tenant).await?;
         row.ok_or_else(|| corrupt("the tenant's data key vanished"))

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use host::{Clock, Secret};
+use host::{Clock, Secret, database::without_credentials};
 use url::Url;
 
 use super::{Failure, Mail, settings::read_secret};
@@ -19,20 +19,23 @@ const REDIS_PREFIX: &str = "bailiwick";
 /// # Errors
 /// Another scheme, or a server that does not answer.
 pub async fn state_store(url: &Secret, clock: &Clock) -> Result<Arc<dyn StateStore>, Failure> {
+    let cannot = |why: &str| Failure::setting("node.state_url", why);
     match url.expose() {
         "memory:" => Ok(Arc::new(MemoryState::new(clock.clone()))),
-        redis if redis.starts_with("redis://") || redis.starts_with("rediss://") => {
-            let store =
-                RedisState::connect(redis, REDIS_PREFIX)
-                    .await
-                    .map_err(Failure::because(format!(
-                        "cannot use the state store at {}",
-                        without_credentials(redis)
-                    )))?;
-            Ok(Arc::new(store))
+        url if url.starts_with("redis://") || url.starts_with("rediss://") => {
+            // Told apart from a server that does not answer, because the next step differs.
+            if redis::Client::open(url).is_err() {
+                return Err(cannot("it is not an address such as redis://cache:6379/0"));
+            }
+            match RedisState::connect(url, REDIS_PREFIX).await {
+                Ok(store) => Ok(Arc::new(store)),
+                Err(error) => {
+                    let place = without_credentials(url);
+                    Err(cannot(&format!("the store at {place}: {error}")))
+                }
+            }
         }
-        _ => Err(Failure::new(
-            "cannot use the setting state_url",
+        _ => Err(cannot(
             "it must be memory: or begin with redis:// or rediss://",
         )),
     }
@@ -51,7 +54,7 @@ pub struct Post {
 /// # Errors
 /// Half of the settings, an unreadable file, or a server address that cannot be used.
 pub fn post(mail: &Mail, clock: &Clock) -> Result<Post, Failure> {
-    let cannot = |why: &str| Err(Failure::new("cannot use the mail settings", why));
+    let cannot = |key: &str, why: &str| Err(Failure::setting(key, why));
     match (&mail.smtp_url_file, &mail.from) {
         (None, None) => {
             let mailbox = Mailbox::new(clock.clone());
@@ -64,26 +67,19 @@ pub fn post(mail: &Mail, clock: &Clock) -> Result<Post, Failure> {
             let url = read_secret("mail.smtp_url", file)?;
             let Ok(url) = Url::parse(url.expose()) else {
                 return cannot(
-                    "mail.smtp_url_file does not hold a URL such as smtps://mail.example:465",
+                    "mail.smtp_url_file",
+                    "the file does not hold a URL such as smtps://mail.example:465",
                 );
             };
             let mailer = SmtpMailer::new(&url, from)
-                .map_err(Failure::because("cannot use the mail settings"))?;
+                .map_err(|error| Failure::setting("mail.smtp_url_file or mail.from", error))?;
             Ok(Post {
                 mailer: Arc::new(mailer),
                 mailbox: None,
             })
         }
-        (Some(_), None) => cannot("mail.from is missing"),
-        (None, Some(_)) => cannot("mail.smtp_url_file is missing"),
-    }
-}
-
-/// A URL without user and password, for errors.
-fn without_credentials(url: &str) -> String {
-    match (url.split_once("://"), url.rsplit_once('@')) {
-        (Some((scheme, _)), Some((_, place))) => format!("{scheme}://{place}"),
-        _ => url.to_owned(),
+        (Some(_), None) => cannot("mail.from", "mail.smtp_url_file is set, so it is needed"),
+        (None, Some(_)) => cannot("mail.smtp_url_file", "mail.from is set, so it is needed"),
     }
 }
 
@@ -100,6 +96,13 @@ mod tests {
             .err()
             .expect("refused");
         assert!(error.to_string().contains("redis://"), "{error}");
+        let error = state_store(&Secret::new("redis://:geheim@cache:port/"), &clock)
+            .await
+            .err()
+            .expect("refused")
+            .to_string();
+        assert!(error.contains("redis://cache:6379/0"), "{error}");
+        assert!(!error.contains("geheim"), "{error}");
         let gone = Secret::new("redis://:geheim@127.0.0.1:1/");
         let error = state_store(&gone, &clock).await.err().expect("refused");
         assert!(error.to_string().contains("redis://127.0.0.1:1"), "{error}");

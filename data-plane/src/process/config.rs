@@ -12,10 +12,14 @@ use figment::{
     error::{Error, Kind},
     providers::{Env, Format, Toml},
 };
-use serde::de::DeserializeOwned;
+use host::listen::parse_address;
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeOwned, Error as _},
+};
 use url::Url;
 
-use super::Failure;
+use super::{Failure, failure::ways_to_give};
 
 const PREFIX: &str = "BAILIWICK_";
 
@@ -41,6 +45,15 @@ pub fn read<T: DeserializeOwned>(file: Option<&Path>, flags: impl Provider) -> R
     extract(figment.merge(environment()).merge(flags))
 }
 
+/// For `deserialize_with`: where to listen, as [`host::listen::parse_address`] reads it.
+///
+/// # Errors
+/// Neither an IP address with a port, nor `localhost` with one.
+pub fn address<'de, D: Deserializer<'de>>(given: D) -> Result<SocketAddr, D::Error> {
+    let text = String::deserialize(given)?;
+    parse_address(&text).map_err(D::Error::custom)
+}
+
 /// How browsers reach a listener: the URL that was set as `key`, or that of the socket.
 ///
 /// # Errors
@@ -51,7 +64,7 @@ pub fn reached_at(
     socket: SocketAddr,
     tls: bool,
 ) -> Result<Url, Failure> {
-    let cannot = |why: &str| Failure::new(format!("cannot use the setting {key}"), why);
+    let cannot = |why: &str| Failure::setting(key, why);
     let url = match set {
         Some(url) => url.clone(),
         // Nobody can open 0.0.0.0; what everyone sees has to be told.
@@ -101,21 +114,23 @@ fn extract<T: DeserializeOwned>(figment: Figment) -> Result<T, Failure> {
 /// Which setting is wrong, and where it was given.
 fn place(error: &Error) -> String {
     let mut path: Vec<&str> = error.path.iter().map(String::as_str).collect();
-    if let Kind::UnknownField(name, _) = &error.kind
-        && path.last() != Some(&name.as_str())
-    {
-        path.push(name);
+    match &error.kind {
+        Kind::UnknownField(name, _) if path.last() != Some(&name.as_str()) => path.push(name),
+        Kind::MissingField(name) => path.push(name),
+        _ => {}
     }
-    let origin = error
+    // Flags and variables are named by what they are called; of a file one wants to know which.
+    let source = error
         .metadata
         .as_ref()
-        .map_or_else(String::new, |given| match &given.source {
-            Some(source) => format!(" in {source}"),
-            None => format!(" in {}", given.name),
-        });
+        .and_then(|given| given.source.as_ref());
+    let origin = source.map_or_else(String::new, |file| format!(" in {file}"));
     match path.as_slice() {
         [] => format!("cannot use the configuration{origin}"),
-        path => format!("cannot use the setting {}{origin}", path.join(".")),
+        path => format!(
+            "cannot use the setting {}{origin}",
+            ways_to_give(&path.join("."))
+        ),
     }
 }
 
@@ -125,19 +140,22 @@ fn reason(kind: &Kind) -> String {
             format!("there is no such setting; known are {}", known.join(", "))
         }
         // The found value stays out: it may be a secret.
+        Kind::InvalidType(_, expected) | Kind::InvalidValue(_, expected)
+            if matches!(expected.as_str(), "usize" | "u32" | "u64") =>
+        {
+            "it must be a whole number, and not below zero".to_owned()
+        }
         Kind::InvalidType(_, expected)
         | Kind::InvalidValue(_, expected)
         | Kind::InvalidLength(_, expected) => format!("it must be {expected}"),
         Kind::UnknownVariant(_, known) => format!("it must be one of {}", known.join(", ")),
-        Kind::MissingField(name) => format!("{name} is missing"),
+        Kind::MissingField(_) => "it is missing".to_owned(),
         other => other.to_string(),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use serde::Deserialize;
-
     use super::*;
     use crate::process::Log;
 
@@ -171,6 +189,8 @@ mod tests {
             ("[log]\nfromat = \"json\"", "log.fromat"),
             ("workers = \"geheim\"", "workers"),
             ("[log]\nformat = \"xml\"", "log.format"),
+            ("[log]\nformat = \"xml\"", "BAILIWICK_LOG__FORMAT"),
+            ("workers = -1", "a whole number"),
         ] {
             let error = refuse(toml);
             assert!(error.contains(expected), "{error}");

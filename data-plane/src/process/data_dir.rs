@@ -1,7 +1,7 @@
 //! The data directory: the one place on disk that belongs to a process.
 //!
-//! It holds the key that opens everything sealed, so only its owner may enter (0700), and one process
-//! at a time works in it: two writers of one sealed snapshot would take turns losing. The lock is the
+//! It holds the key that opens everything sealed, so it is made for its owner alone (0700), and each file
+//! in it is too (0600), because an existing directory may be open to others. One process at a time works in it: two writers of one sealed snapshot would take turns losing. The lock is the
 //! kernel's and ends with the process, however that ends, so no stale file ever blocks a start.
 
 use std::{
@@ -12,9 +12,9 @@ use std::{
 };
 
 use contract::ids::{NodeId, TypedId};
-use host::{Clock, Entropy, Kek, write_atomically};
+use host::{Clock, Entropy, Kek, database::tighten, write_atomically};
 
-use super::Failure;
+use super::{Failure, failure::ways_to_give};
 
 /// A directory that exists and can be written.
 #[derive(Debug)]
@@ -31,6 +31,9 @@ impl DataDir {
     pub fn lock(path: &Path) -> Result<Self, Failure> {
         let refuse = |why: &dyn std::fmt::Display| refuse(path, why);
         create(path).map_err(|error| refuse(&in_words(path, &error)))?;
+        for name in PRIVATE_FILES {
+            tighten(&path.join(name)).map_err(|error| refuse(&in_words(path, &error)))?;
+        }
         let lock = private()
             .open(path.join("lock"))
             .map_err(|error| refuse(&in_words(path, &error)))?;
@@ -125,9 +128,15 @@ impl DataDir {
     }
 }
 
+/// What every file of ours here is from its first moment; older software or a careless copy may have left
+/// it open. Not `kek`: a key that others could read is not a secret any more, and [`Kek`] refuses it.
+const PRIVATE_FILES: [&str; 5] = ["lock", "node-id", "trust.json", "demo.json", "demo.sealed"];
+
 fn refuse(path: &Path, why: &dyn std::fmt::Display) -> Failure {
+    let dir = path.display();
+    let ways = ways_to_give("data_dir");
     Failure::new(
-        format!("cannot use the data directory {}", path.display()),
+        format!("cannot use the data directory {dir}, set by {ways}"),
         why,
     )
 }
@@ -183,6 +192,22 @@ mod tests {
         assert!(second.contains("already running"), "{second}");
         drop(first);
         DataDir::lock(&path).unwrap();
+    }
+
+    #[test]
+    fn what_lay_open_in_an_open_directory_is_closed() {
+        let home = tempfile::tempdir().unwrap();
+        fs::set_permissions(home.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        let file = home.path().join("demo.json");
+        fs::write(&file, "{}").unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+        let dir = DataDir::lock(home.path()).unwrap();
+        dir.kek(&Entropy::system()).unwrap();
+        dir.node_id(&Clock::system(), &Entropy::system()).unwrap();
+        for entry in fs::read_dir(home.path()).unwrap().flatten() {
+            let mode = entry.metadata().unwrap().permissions().mode() & 0o777;
+            assert_eq!(mode, 0o600, "{:?}", entry.file_name());
+        }
     }
 
     #[test]

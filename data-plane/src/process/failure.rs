@@ -5,6 +5,8 @@
 
 use std::{fmt, panic};
 
+use crate::OpenError;
+
 /// Why the process ends. `Display` is `what (why)`, on one line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
@@ -21,10 +23,40 @@ impl Failure {
         }
     }
 
+    /// The setting `key`, such as `node.state_url`, cannot be used, because of `why`. The line names every way
+    /// to give it, since whoever reads it may have given it in another.
+    pub fn setting(key: &str, why: impl fmt::Display) -> Self {
+        Self::new(format!("cannot use the setting {}", ways_to_give(key)), why)
+    }
+
     /// For `map_err`: `what` could not be done, because of the error.
     pub fn because<E: fmt::Display>(what: impl Into<String>) -> impl FnOnce(E) -> Self {
         let what = what.into();
         move |why| Self::new(what, why)
+    }
+}
+
+/// Why a node does not open, with the setting to look at where there is one.
+pub fn not_opened(error: OpenError) -> Failure {
+    match error {
+        OpenError::Identity(why) => Failure::setting("node.identity_url", why),
+        other => Failure::new("cannot open the node", other),
+    }
+}
+
+/// The settings that are flags too.
+const FLAGS: [(&str, &str); 3] = [
+    ("data_dir", "--data-dir"),
+    ("console_addr", "--console-addr"),
+    ("auth_addr", "--auth-addr"),
+];
+
+/// A setting by all its names: the file's, the flag's if there is one, the environment's.
+pub fn ways_to_give(key: &str) -> String {
+    let variable = format!("BAILIWICK_{}", key.to_uppercase().replace('.', "__"));
+    match FLAGS.iter().find(|(setting, _)| *setting == key) {
+        Some((_, flag)) => format!("{key}, {flag} or {variable}"),
+        None => format!("{key} or {variable}"),
     }
 }
 
@@ -63,6 +95,18 @@ mod tests {
         assert_eq!(
             failure.to_string(),
             "cannot use the data directory (it is a file)"
+        );
+    }
+
+    #[test]
+    fn a_setting_is_named_in_every_way_it_can_be_given() {
+        assert_eq!(
+            Failure::setting("node.state_url", "no").to_string(),
+            "cannot use the setting node.state_url or BAILIWICK_NODE__STATE_URL (no)"
+        );
+        assert_eq!(
+            Failure::setting("data_dir", "no").to_string(),
+            "cannot use the setting data_dir, --data-dir or BAILIWICK_DATA_DIR (no)"
         );
     }
 }

@@ -4,16 +4,22 @@
 //! observes each request; what else it answers is the caller's `routes`. Workers finish what they are
 //! answering before the process ends; a second signal does not wait.
 
+mod patience;
+
 use std::{io, net::TcpListener};
 
 use actix_web::{
     App, HttpServer,
     dev::{Server, ServerHandle},
+    middleware::from_fn,
     web::ServiceConfig,
 };
 use host::{Health, Observe, Shutdown, Telemetry, security_headers};
 use rustls::ServerConfig;
 use tokio::signal::unix::{SignalKind, signal};
+
+pub use self::patience::Patience;
+use crate::http::TrustedProxies;
 
 /// Longest wait for requests in flight, in seconds.
 const DRAIN_SECONDS: u64 = 10;
@@ -31,6 +37,10 @@ pub struct Surface {
     pub tls: Option<ServerConfig>,
     /// Whether people reach it by https, here or at a proxy in front.
     pub https: bool,
+    /// Whose word about the caller's address is believed.
+    pub proxies: TrustedProxies,
+    /// How long callers may be silent.
+    pub patience: Patience,
 }
 
 impl Surface {
@@ -43,14 +53,21 @@ impl Surface {
     where
         R: Fn(&mut ServiceConfig) + Clone + Send + 'static,
     {
-        let surface = self.clone();
+        let (surface, patience) = (self.clone(), self.patience);
         let server = HttpServer::new(move || {
             App::new()
+                .app_data(surface.proxies.clone())
                 .configure(surface.health.routes(&surface.telemetry))
                 .configure(&routes)
+                .wrap(from_fn(move |request, next| {
+                    patience::wait_for_body(patience.body_idle, request, next)
+                }))
                 .wrap(security_headers(surface.https))
                 .wrap(surface.observe.clone())
         })
+        .client_request_timeout(patience.head)
+        .tls_handshake_timeout(patience.head)
+        .keep_alive(patience.keep_alive)
         .disable_signals()
         .shutdown_timeout(DRAIN_SECONDS);
         let server = match self.tls.clone() {

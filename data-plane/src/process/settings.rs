@@ -1,12 +1,12 @@
 //! Settings that every process of ours has: logs, mail, TLS, and secrets kept in files.
 
 use std::{
-    fs,
+    fmt, fs,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
-use host::{LogFormat, Secret, TelemetryConfig};
+use host::{LogFormat, Secret, Telemetry, TelemetryConfig, telemetry::TelemetryError};
 use rustls::{
     ServerConfig,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
@@ -35,14 +35,22 @@ impl Default for Log {
 }
 
 impl Log {
-    /// What telemetry is started with.
-    pub fn telemetry(&self, service: &str, otlp_endpoint: Option<&str>) -> TelemetryConfig {
-        TelemetryConfig {
+    /// Starts logs, metrics and traces.
+    ///
+    /// # Errors
+    /// One line that names the setting.
+    pub fn start(&self, service: &str, otlp_endpoint: Option<&str>) -> Result<Telemetry, Failure> {
+        let config = TelemetryConfig {
             service: service.to_owned(),
             log_format: self.format,
             filter: self.filter.clone(),
             otlp_endpoint: otlp_endpoint.map(str::to_owned),
-        }
+        };
+        Telemetry::start(&config).map_err(|error| match error {
+            TelemetryError::Filter { .. } => Failure::setting("log.filter", error),
+            TelemetryError::Otlp { .. } => Failure::setting("otlp_endpoint", error),
+            TelemetryError::Metrics(_) => Failure::new("cannot start telemetry", error),
+        })
     }
 }
 
@@ -74,13 +82,9 @@ impl Tls {
     pub fn server_config(&self) -> Result<ServerConfig, Failure> {
         let chain = CertificateDer::pem_file_iter(&self.cert_file)
             .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-            .map_err(Failure::because(format!(
-                "cannot read tls.cert_file {}",
-                self.cert_file.display()
-            )))?;
-        let key = PrivateKeyDer::from_pem_file(&self.key_file).map_err(Failure::because(
-            format!("cannot read tls.key_file {}", self.key_file.display()),
-        ))?;
+            .map_err(|error| unreadable("tls.cert_file", &self.cert_file, &error))?;
+        let key = PrivateKeyDer::from_pem_file(&self.key_file)
+            .map_err(|error| unreadable("tls.key_file", &self.key_file, &error))?;
         // Named here, because a process default would panic if a dependency brought a second provider.
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         ServerConfig::builder_with_provider(provider)
@@ -154,8 +158,8 @@ impl SecretSetting<'_> {
     /// Both were given, or the file cannot be read.
     pub fn read(&self) -> Result<Option<Secret>, Failure> {
         match (self.value, self.file) {
-            (Some(_), Some(_)) => Err(Failure::new(
-                format!("cannot use the setting {}", self.key),
+            (Some(_), Some(_)) => Err(Failure::setting(
+                self.key,
                 format!("{}_file is set as well; choose one", self.key),
             )),
             (Some(value), None) => Ok(Some(value.clone())),
@@ -180,10 +184,11 @@ impl SecretSetting<'_> {
 pub fn read_secret(key: &str, file: &Path) -> Result<Secret, Failure> {
     fs::read_to_string(file)
         .map(|text| Secret::new(text.trim()))
-        .map_err(Failure::because(format!(
-            "cannot read {key}_file {}",
-            file.display()
-        )))
+        .map_err(|error| unreadable(&format!("{key}_file"), file, &error))
+}
+
+fn unreadable(key: &str, file: &Path, why: &dyn fmt::Display) -> Failure {
+    Failure::setting(key, format!("{} cannot be read: {why}", file.display()))
 }
 
 #[cfg(test)]

@@ -12,8 +12,9 @@ use std::{
 use async_trait::async_trait;
 use chrono::{DateTime, Duration, Utc};
 use host::Clock;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::{StateError, StateKey, StateStore};
+use super::{Admission, Pace, StateError, StateKey, StateStore};
 
 const FIRST_SWEEP: usize = 4096;
 
@@ -34,6 +35,15 @@ struct Values {
 struct Entry {
     value: Vec<u8>,
     ends: DateTime<Utc>,
+}
+
+/// The value of attempts in a row.
+#[derive(Default, Serialize, Deserialize)]
+struct Attempts {
+    /// How many were admitted.
+    number: u64,
+    /// When the next may be, in milliseconds since 1970.
+    ready: i64,
 }
 
 impl MemoryState {
@@ -66,6 +76,24 @@ impl Values {
         self.map.get(key).filter(|entry| now < entry.ends)
     }
 
+    fn read<T: DeserializeOwned>(
+        &self,
+        key: &str,
+        now: DateTime<Utc>,
+    ) -> Result<Option<T>, StateError> {
+        let entry = self.alive(key, now);
+        Ok(entry
+            .map(|entry| serde_json::from_slice(&entry.value))
+            .transpose()?)
+    }
+
+    /// Changes a value without changing when it ends; one that ended stays ended.
+    fn rewrite(&mut self, key: &str, value: Vec<u8>) {
+        if let Some(entry) = self.map.get_mut(key) {
+            entry.value = value;
+        }
+    }
+
     fn insert(&mut self, key: String, entry: Entry, now: DateTime<Utc>) {
         self.map.insert(key, entry);
         if self.map.len() >= self.sweep_at {
@@ -82,22 +110,6 @@ impl StateStore for MemoryState {
         self.values()
             .insert(key.to_string(), entry, self.clock.now());
         Ok(())
-    }
-
-    async fn put_if_absent(
-        &self,
-        key: StateKey<'_>,
-        value: &[u8],
-        life: Duration,
-    ) -> Result<bool, StateError> {
-        let (key, now) = (key.to_string(), self.clock.now());
-        let entry = self.entry(value, life);
-        let mut values = self.values();
-        let absent = values.alive(&key, now).is_none();
-        if absent {
-            values.insert(key, entry, now);
-        }
-        Ok(absent)
     }
 
     async fn replace(
@@ -133,14 +145,54 @@ impl StateStore for MemoryState {
     async fn increment(&self, key: StateKey<'_>, life: Duration) -> Result<u64, StateError> {
         let (key, now) = (key.to_string(), self.clock.now());
         let mut values = self.values();
-        let before = match values.alive(&key, now) {
-            Some(entry) => serde_json::from_slice(&entry.value)?,
-            None => 0_u64,
-        };
-        let count = before.saturating_add(1);
+        let count = values.read(&key, now)?.unwrap_or(0_u64).saturating_add(1);
         let entry = self.entry(count.to_string().as_bytes(), life);
         values.insert(key, entry, now);
         Ok(count)
+    }
+
+    async fn decrement(&self, key: StateKey<'_>) -> Result<(), StateError> {
+        let (key, now) = (key.to_string(), self.clock.now());
+        let mut values = self.values();
+        let count: u64 = values.read(&key, now)?.unwrap_or(0);
+        values.rewrite(&key, count.saturating_sub(1).to_string().into_bytes());
+        Ok(())
+    }
+
+    async fn admit(&self, key: StateKey<'_>, pace: &Pace) -> Result<Admission, StateError> {
+        let (key, now) = (key.to_string(), self.clock.now());
+        let mut values = self.values();
+        let earlier = values.read(&key, now)?;
+        let Attempts { number, ready } = earlier.unwrap_or_default();
+        let left = ready - now.timestamp_millis();
+        if left > 0 {
+            let left = Duration::milliseconds(left);
+            return Ok(Admission::Wait { left });
+        }
+        let number = number.saturating_add(1);
+        let pause = pace.pause_after(number);
+        let ready = now.timestamp_millis() + pause;
+        let life = pace.memory.max(Duration::milliseconds(pause));
+        let value = serde_json::to_vec(&Attempts { number, ready })?;
+        values.insert(key, self.entry(&value, life), now);
+        Ok(Admission::Admitted { number })
+    }
+
+    async fn give_back(&self, key: StateKey<'_>, number: u64) -> Result<(), StateError> {
+        let (key, now) = (key.to_string(), self.clock.now());
+        let mut values = self.values();
+        let Some(mut attempts) = values.read::<Attempts>(&key, now)? else {
+            return Ok(());
+        };
+        if attempts.number < number {
+            return Ok(());
+        }
+        if attempts.number == number {
+            attempts.ready = 0;
+        }
+        attempts.number -= 1;
+        values.rewrite(&key, serde_json::to_vec(&attempts)?);
+        Ok(())
     }
 
     async fn delete(&self, key: StateKey<'_>) -> Result<(), StateError> {

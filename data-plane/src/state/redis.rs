@@ -1,22 +1,65 @@
 //! Short-lived state in Redis (6.2 or newer): for the nodes of a region.
 //!
-//! Each verb is one command or one `MULTI` block, so it is atomic whichever node sends it. Life is
+//! Each verb is one command, one `MULTI` block or one script, so it is atomic whichever node sends it. Life is
 //! measured by Redis, because the nodes' clocks differ. An error is returned after a bounded wait and
 //! never hidden: what Redis cannot confirm did not happen (design section 6).
 
-use std::time::Duration as Wait;
+use std::{sync::LazyLock, time::Duration as Wait};
 
 use async_trait::async_trait;
 use chrono::Duration;
 use redis::{
-    AsyncCommands, Client, ExistenceCheck, RedisError, SetExpiry, SetOptions,
+    AsyncCommands, Client, ExistenceCheck, RedisError, Script, SetExpiry, SetOptions,
     aio::{ConnectionManager, ConnectionManagerConfig},
 };
 
-use super::{StateError, StateKey, StateStore};
+use super::{Admission, Pace, StateError, StateKey, StateStore};
 
 const ANSWER_WITHIN: Wait = Wait::from_millis(500);
 const CONNECT_WITHIN: Wait = Wait::from_secs(2);
+
+/// Takes one off a counter that is above zero.
+static DECREMENT: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        r"
+        if tonumber(redis.call('GET', KEYS[1]) or '0') > 0 then redis.call('DECR', KEYS[1]) end
+        ",
+    )
+});
+
+/// Attempts are `number:ready`, `ready` being Redis's own time in milliseconds. Arguments: how long they
+/// are remembered, then the pauses. Answers the attempt's number, or 0 and how long to wait.
+static ADMIT: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        r"
+        local time = redis.call('TIME')
+        local now = time[1] * 1000 + math.floor(time[2] / 1000)
+        local number, ready = string.match(redis.call('GET', KEYS[1]) or '0:0', '^(%d+):(%d+)$')
+        if now < tonumber(ready) then return {0, tonumber(ready) - now} end
+        number = number + 1
+        local pause = tonumber(ARGV[1 + math.min(number, #ARGV - 1)])
+        local value = string.format('%d:%d', number, now + pause)
+        redis.call('SET', KEYS[1], value, 'PX', math.max(tonumber(ARGV[1]), pause))
+        return {number, 0}
+        ",
+    )
+});
+
+/// Argument: the number of the attempt that is taken back.
+static GIVE_BACK: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        r"
+        local value = redis.call('GET', KEYS[1])
+        if not value then return end
+        local number, ready = string.match(value, '^(%d+):(%d+)$')
+        local given = tonumber(ARGV[1])
+        number = tonumber(number)
+        if number < given then return end
+        if number == given then ready = '0' end
+        redis.call('SET', KEYS[1], string.format('%d:%s', number - 1, ready), 'KEEPTTL')
+        ",
+    )
+});
 
 /// State in Redis.
 #[derive(Clone)]
@@ -45,25 +88,10 @@ impl RedisState {
     fn name(&self, key: StateKey<'_>) -> String {
         format!("{}:{key}", self.prefix)
     }
+}
 
-    async fn set(
-        &self,
-        key: StateKey<'_>,
-        value: &[u8],
-        life: Duration,
-        only_if: Option<ExistenceCheck>,
-    ) -> Result<bool, StateError> {
-        let mut options = SetOptions::default().with_expiration(SetExpiry::PX(milliseconds(life)));
-        if let Some(check) = only_if {
-            options = options.conditional_set(check);
-        }
-        let answer: Option<String> = self
-            .connection
-            .clone()
-            .set_options(self.name(key), value, options)
-            .await?;
-        Ok(answer.is_some())
-    }
+fn until(life: Duration) -> SetOptions {
+    SetOptions::default().with_expiration(SetExpiry::PX(milliseconds(life)))
 }
 
 /// Redis refuses a life of zero; one millisecond is as good as none.
@@ -80,16 +108,10 @@ impl From<RedisError> for StateError {
 #[async_trait]
 impl StateStore for RedisState {
     async fn put(&self, key: StateKey<'_>, value: &[u8], life: Duration) -> Result<(), StateError> {
-        self.set(key, value, life, None).await.map(|_| ())
-    }
-
-    async fn put_if_absent(
-        &self,
-        key: StateKey<'_>,
-        value: &[u8],
-        life: Duration,
-    ) -> Result<bool, StateError> {
-        self.set(key, value, life, Some(ExistenceCheck::NX)).await
+        let mut connection = self.connection.clone();
+        Ok(connection
+            .set_options(self.name(key), value, until(life))
+            .await?)
     }
 
     async fn replace(
@@ -98,7 +120,12 @@ impl StateStore for RedisState {
         value: &[u8],
         life: Duration,
     ) -> Result<bool, StateError> {
-        self.set(key, value, life, Some(ExistenceCheck::XX)).await
+        let options = until(life).conditional_set(ExistenceCheck::XX);
+        let mut connection = self.connection.clone();
+        let answer: Option<String> = connection
+            .set_options(self.name(key), value, options)
+            .await?;
+        Ok(answer.is_some())
     }
 
     async fn get(&self, key: StateKey<'_>) -> Result<Option<Vec<u8>>, StateError> {
@@ -120,6 +147,39 @@ impl StateStore for RedisState {
             .query_async(&mut self.connection.clone())
             .await?;
         Ok(count)
+    }
+
+    async fn decrement(&self, key: StateKey<'_>) -> Result<(), StateError> {
+        Ok(DECREMENT
+            .key(self.name(key))
+            .invoke_async(&mut self.connection.clone())
+            .await?)
+    }
+
+    async fn admit(&self, key: StateKey<'_>, pace: &Pace) -> Result<Admission, StateError> {
+        let mut script = ADMIT.key(self.name(key));
+        script.arg(milliseconds(pace.memory));
+        if pace.pauses.is_empty() {
+            script.arg(0);
+        }
+        for pause in &pace.pauses {
+            script.arg(pause.num_milliseconds().max(0));
+        }
+        let (number, left): (u64, i64) = script.invoke_async(&mut self.connection.clone()).await?;
+        Ok(match number {
+            0 => Admission::Wait {
+                left: Duration::milliseconds(left),
+            },
+            number => Admission::Admitted { number },
+        })
+    }
+
+    async fn give_back(&self, key: StateKey<'_>, number: u64) -> Result<(), StateError> {
+        Ok(GIVE_BACK
+            .key(self.name(key))
+            .arg(number)
+            .invoke_async(&mut self.connection.clone())
+            .await?)
     }
 
     async fn delete(&self, key: StateKey<'_>) -> Result<(), StateError> {

@@ -24,7 +24,11 @@ use contract::{
     tenant::{Environment, Host, TenantProfile, TenantStatus},
 };
 use data_plane::{
-    Node, NodeConfig, SeedUser, mailer::Mailbox, process::server::Surface, push::NodeLink,
+    Node, NodeConfig, SeedUser,
+    http::TrustedProxies,
+    mailer::Mailbox,
+    process::server::{Patience, Surface},
+    push::NodeLink,
     state::memory::MemoryState,
 };
 use host::{Clock, Entropy, Health, Kek, ManualClock, Observe, Telemetry, TelemetryConfig};
@@ -87,7 +91,17 @@ impl House {
 
     /// The same with `acme` changed first.
     pub async fn open_with(change: impl FnOnce(&mut ReleaseContent)) -> Self {
-        let mut house = Self::empty().await;
+        Self::build(TrustedProxies::default(), change).await
+    }
+
+    /// A house that believes these proxies.
+    pub async fn open_behind(proxies: &[&str]) -> Self {
+        let proxies: Vec<String> = proxies.iter().map(ToString::to_string).collect();
+        Self::build(proxies.try_into().unwrap(), |_| ()).await
+    }
+
+    async fn build(proxies: TrustedProxies, change: impl FnOnce(&mut ReleaseContent)) -> Self {
+        let mut house = Self::empty(proxies).await;
         let mut acme = house.content(1, "acme");
         change(&mut acme);
         house.publish(acme, TenantStatus::Active).await;
@@ -108,7 +122,7 @@ impl House {
         house
     }
 
-    async fn empty() -> Self {
+    async fn empty(proxies: TrustedProxies) -> Self {
         let start = Utc.with_ymd_and_hms(2026, 3, 1, 12, 0, 0).unwrap();
         let (now, clock) = Clock::manual(start);
         let entropy = Entropy::system();
@@ -150,6 +164,8 @@ impl House {
             telemetry,
             tls: None,
             https: false,
+            proxies,
+            patience: Patience::default(),
         };
         let served = node.clone();
         let server = surface

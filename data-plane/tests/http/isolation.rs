@@ -78,16 +78,20 @@ async fn browsers_do_not_cross_r_ten_01_r_ten_02() {
     assert_eq!(globex.post("login", &fields).await.status, 403);
 }
 
+/// A third tenant at a host of its own, where anyone may register at once; and the port all are at.
+async fn initech() -> (House, String) {
+    let mut house = House::open().await;
+    let mut content = house.content(3, "initech");
+    content.policies.registration.verify_email = false;
+    let own = House::at_host(content, "login.initech.example", &house.origin);
+    house.publish(own, TenantStatus::Active).await;
+    let port = house.origin.rsplit_once(':').unwrap().1.to_owned();
+    (house, port)
+}
+
 #[tokio::test]
 async fn one_address_per_tenant_r_ten_06_r_disc_01() {
-    let mut house = House::open().await;
-    let port = house.origin.rsplit_once(':').unwrap().1.to_owned();
-    let own = House::at_host(
-        house.content(3, "initech"),
-        "login.initech.example",
-        &house.origin,
-    );
-    house.publish(own, TenantStatus::Active).await;
+    let (house, port) = initech().await;
     let document = "/.well-known/openid-configuration";
     let at = |path: &str, host: String| (path.to_owned(), host);
     for ((path, host), status) in [
@@ -152,14 +156,7 @@ async fn one_address_per_tenant_r_ten_06_r_disc_01() {
 
 #[tokio::test]
 async fn a_tenant_at_its_own_host_signs_people_in() {
-    let mut house = House::open().await;
-    let port = house.origin.rsplit_once(':').unwrap().1.to_owned();
-    let own = House::at_host(
-        house.content(3, "initech"),
-        "login.initech.example",
-        &house.origin,
-    );
-    house.publish(own, TenantStatus::Active).await;
+    let (house, port) = initech().await;
     let mut browser = Browser::new(&house.origin, "");
     browser
         .extra

@@ -145,3 +145,30 @@ async fn contradictions_and_posts_r_logout_01() {
     assert_eq!(page.location(), "/t/acme/signed-out");
     assert!(!is_signed_in(&mut browser).await);
 }
+
+#[tokio::test]
+async fn everywhere_means_every_browser_r_logout_05() {
+    let house = House::open().await;
+    let [mut here, mut there, mut stranger] =
+        ["acme", "acme", "globex"].map(|at| house.browser(at));
+    for browser in [&mut here, &mut there, &mut stranger] {
+        browser.sign_in().await;
+    }
+    let page = here.get("").await;
+    here.submit(&page, &[]).await;
+    assert!(
+        there.get("").await.body.contains("Your account"),
+        "one browser"
+    );
+    here.sign_in().await;
+    house.advance(chrono::Duration::seconds(1));
+    let page = here.get("").await;
+    here.submit(&page, &[("everywhere", "yes")]).await;
+    for browser in [&mut here, &mut there] {
+        assert!(browser.get("").await.body.contains("You are not signed in"));
+    }
+    assert!(stranger.get("").await.body.contains("Your account"));
+    house.advance(chrono::Duration::seconds(1));
+    there.sign_in().await;
+    assert!(there.get("").await.body.contains("Your account"));
+}

@@ -12,7 +12,9 @@
 
 mod authorize;
 mod browser;
+mod callers;
 mod consent;
+mod events;
 mod headers;
 mod house;
 mod isolation;
@@ -22,4 +24,5 @@ mod people;
 mod refresh;
 mod robustness;
 mod sign_in;
+mod slow;
 mod tokens;

@@ -8,9 +8,13 @@ use contract::{
 };
 use uuid::Uuid;
 
-use crate::house::{App, EMAIL, House};
+use crate::{
+    browser::{Browser, Page},
+    house::{App, EMAIL, House},
+};
 
 const GOOD: &str = "seven purple walruses sing";
+const GUEST: &str = "guest@acme.example";
 
 /// The link in the mail to this person.
 fn mailed_link(house: &House, to: &str) -> String {
@@ -21,15 +25,22 @@ fn mailed_link(house: &House, to: &str) -> String {
     text[start..].split_whitespace().next().unwrap().to_owned()
 }
 
-#[tokio::test]
-async fn registering_leads_on_to_the_application() {
-    let house = House::open().await;
-    let mut browser = house.browser("acme");
+/// Begins a sign-in at an application and goes to the page that creates an account.
+async fn on_the_way_to_an_account(browser: &mut Browser) -> Page {
     let page = browser.authorize(App::Own, &[]).await;
     let login = browser.get(page.location()).await;
     let link = login.body.split_once("href=\"/t/acme/register").unwrap().1;
     let link = format!("register{}", &link[..link.find('"').unwrap()]);
-    let form = browser.get(&link).await;
+    browser.get(&link).await
+}
+
+const NEW: &[(&str, &str)] = &[("identifier", "new@acme.example"), ("password", GOOD)];
+
+#[tokio::test]
+async fn registering_leads_on_to_the_application() {
+    let house = House::open().await;
+    let mut browser = house.browser("acme");
+    let form = on_the_way_to_an_account(&mut browser).await;
     assert!(
         form.body.contains("id=\"identifier\"")
             && form.body.contains("autocomplete=\"new-password\"")
@@ -38,18 +49,33 @@ async fn registering_leads_on_to_the_application() {
         !form.body.contains("id=\"name\""),
         "the policy does not ask for it"
     );
-    let answer = browser
-        .submit(
-            &form,
-            &[("identifier", "new@acme.example"), ("password", GOOD)],
-        )
-        .await;
+    let answer = browser.submit(&form, NEW).await;
+    assert_eq!(answer.location(), "/t/acme/register/sent");
+    let page = browser.get(&mailed_link(&house, "new@acme.example")).await;
+    let confirmed = browser.submit(&page, &[]).await;
+    assert!(confirmed.location().starts_with("/t/acme/login?flow="));
+    let form = browser.get(confirmed.location()).await;
+    assert!(form.body.contains("address is confirmed") && form.body.contains("Own portal"));
+    let answer = browser.submit(&form, NEW).await;
+    assert!(answer.param("code").is_some(), "{answer:?}");
+}
+
+#[tokio::test]
+async fn where_no_proof_is_asked_registering_signs_in() {
+    let house = House::open_with(|acme| acme.policies.registration.verify_email = false).await;
+    let mut browser = house.browser("acme");
+    let form = on_the_way_to_an_account(&mut browser).await;
+    let answer = browser.submit(&form, NEW).await;
     assert!(answer.param("code").is_some(), "{answer:?}");
 }
 
 #[tokio::test]
 async fn what_can_be_corrected_is_said_r_pwd_01() {
-    let house = House::open_with(|acme| acme.policies.registration.ask_name = true).await;
+    let house = House::open_with(|acme| {
+        acme.policies.registration.ask_name = true;
+        acme.policies.registration.verify_email = false;
+    })
+    .await;
     let mut browser = house.browser("acme");
     let long = "x".repeat(257);
     for (identifier, name, password, expected) in [
@@ -80,8 +106,9 @@ async fn what_can_be_corrected_is_said_r_pwd_01() {
 
 #[tokio::test]
 async fn by_mail_the_answer_never_tells_r_enum_01_r_rec_02() {
-    let house = House::open_with(|acme| acme.policies.registration.verify_email = true).await;
+    let house = House::open().await;
     let mut browser = house.browser("acme");
+    let mut sizes = Vec::new();
     for identifier in [EMAIL, "new@acme.example"] {
         let form = browser.get("register").await;
         let page = browser
@@ -92,7 +119,9 @@ async fn by_mail_the_answer_never_tells_r_enum_01_r_rec_02() {
             (303, "/t/acme/register/sent")
         );
         assert!(!browser.cookies.contains_key("bw_session_acme"));
+        sizes.push((page.body.len(), page.headers.len()));
     }
+    assert_eq!(sizes[0], sizes[1]);
     assert!(
         browser
             .get("register/sent")
@@ -143,12 +172,11 @@ async fn where_people_are_invited_nobody_registers() {
     assert_eq!(browser.post("register", &fields).await.status, 403);
 }
 
-#[tokio::test]
-async fn an_invitation_is_accepted_once_r_rec_02() {
-    let house = House::open().await;
+/// Invites a guest by mail and gives the link.
+async fn invited(house: &House) -> String {
     let command = Command::InviteUser {
         user: UserId::from_uuid(Uuid::from_u128(777)),
-        email: "guest@acme.example".into(),
+        email: GUEST.into(),
         name: "Guest".into(),
         inviter: "Mara Lind".into(),
         purpose: "Tenant owner of Acme".into(),
@@ -169,7 +197,13 @@ async fn an_invitation_is_accepted_once_r_rec_02() {
         }
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
-    let link = mailed_link(&house, "guest@acme.example");
+    mailed_link(house, GUEST)
+}
+
+#[tokio::test]
+async fn an_invitation_is_accepted_once_r_rec_02() {
+    let house = House::open().await;
+    let link = invited(&house).await;
     let mut guest = house.browser("acme");
     for _ in 0..2 {
         let page = guest.get(&link).await;
@@ -187,4 +221,48 @@ async fn an_invitation_is_accepted_once_r_rec_02() {
     assert_eq!(guest.get(&link).await.status, 400, "used");
     assert_eq!(guest.get("invite?token=nonsense").await.status, 400);
     assert_eq!(guest.get("invite").await.status, 400);
+}
+
+#[tokio::test]
+async fn a_taken_address_is_not_blamed_on_the_password() {
+    let house = House::open().await;
+    let link = invited(&house).await;
+    let mut other = house.browser("acme");
+    let form = other.get("register").await;
+    other
+        .submit(&form, &[("identifier", GUEST), ("password", GOOD)])
+        .await;
+    let proof = other.get(&mailed_link(&house, GUEST)).await;
+    other.submit(&proof, &[]).await;
+
+    let mut guest = house.browser("acme");
+    let page = guest.get(&link).await;
+    let taken = guest.submit(&page, &[("password", GOOD)]).await;
+    assert_eq!(taken.status, 409);
+    assert!(taken.body.contains("You have an account already"));
+    assert!(!taken.body.contains("password"), "{}", taken.body);
+}
+
+#[tokio::test]
+async fn an_invited_person_gets_the_address_from_a_squatter() {
+    let house = House::open_with(|acme| acme.policies.registration.verify_email = false).await;
+    let mut squatter = house.browser("acme");
+    let form = squatter.get("register").await;
+    squatter
+        .submit(&form, &[("identifier", GUEST), ("password", GOOD)])
+        .await;
+    assert!(squatter.get("").await.body.contains(GUEST));
+
+    let mut guest = house.browser("acme");
+    let page = guest.get(&invited(&house).await).await;
+    let hers = "nine green kettles whistle";
+    let accepted = guest.submit(&page, &[("password", hers)]).await;
+    assert_eq!(accepted.location(), "/t/acme/");
+    assert!(guest.get("").await.body.contains(GUEST));
+    assert!(squatter.get("").await.body.contains("not signed in"));
+    let form = squatter.get("login").await;
+    let back = squatter
+        .submit(&form, &[("identifier", GUEST), ("password", GOOD)])
+        .await;
+    assert_eq!(back.status, 400);
 }

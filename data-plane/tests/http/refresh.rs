@@ -39,6 +39,32 @@ async fn refresh_rotates_and_reuse_kills_r_rt_01() {
 }
 
 #[tokio::test]
+async fn a_thief_who_asks_for_too_much_is_still_a_thief_rfc_9700_4_14_2() {
+    let house = House::open().await;
+    for (name, value) in [("scope", "openid profile"), ("resource", "urn:orders")] {
+        let mut browser = house.browser("acme");
+        let first = browser.tokens(App::Spa, "openid offline_access").await;
+        let one = text(&first, "refresh_token");
+        let second = browser.refresh(App::Spa, one).await.json();
+        house.advance(Duration::minutes(1));
+        let fields = [
+            ("grant_type", "refresh_token"),
+            ("refresh_token", one),
+            (name, value),
+        ];
+        assert_eq!(
+            refused(&browser.token(App::Spa, &fields).await),
+            (400, "invalid_grant".into()),
+            "{name}"
+        );
+        let live = browser
+            .refresh(App::Spa, text(&second, "refresh_token"))
+            .await;
+        assert_eq!(refused(&live), (400, "invalid_grant".into()), "{name}");
+    }
+}
+
+#[tokio::test]
 async fn a_lost_answer_may_be_asked_for_again_r_rt_03() {
     let house = House::open().await;
     let mut browser = house.browser("acme");

@@ -6,6 +6,8 @@ use reqwest::Method;
 
 use crate::house::{App, EMAIL, House, PASSWORD};
 
+const DEVICE: &str = "bw_device_acme";
+
 #[tokio::test]
 async fn one_generic_message_and_the_identifier_stays_r_enum_01() {
     let house = House::open().await;
@@ -197,6 +199,43 @@ async fn guesses_are_slowed_down_and_blocked_r_enum_02_r_enum_05() {
     assert_eq!(right.status, 429, "blocked even with the right password");
     let mut elsewhere = house.browser("globex");
     elsewhere.sign_in().await;
+}
+
+#[tokio::test]
+async fn a_known_device_is_not_locked_out_by_others_r_enum_03() {
+    let house = strict().await;
+    let mut hers = house.browser("acme");
+    let page = hers.sign_in().await;
+    let set = page.set_cookies();
+    let mark = set
+        .iter()
+        .find(|cookie| cookie.starts_with("bw_device_acme="))
+        .expect("a mark");
+    assert!(
+        mark.ends_with("; HttpOnly; SameSite=Lax; Path=/; Max-Age=15552000"),
+        "{mark}"
+    );
+    let first = hers.cookies[DEVICE].clone();
+    assert!(!first.contains("mara"));
+    let form = hers.get("oauth2/logout").await;
+    hers.submit(&form, &[]).await;
+    guess_until_blocked(&house).await;
+
+    let foreign = {
+        let mut elsewhere = house.browser("globex");
+        elsewhere.sign_in().await;
+        elsewhere.cookies["bw_device_globex"].clone()
+    };
+    let spoilt: String = first.chars().rev().collect();
+    for useless in [foreign, spoilt, "A".repeat(4000), "not a mark".into()] {
+        let mut stranger = house.browser("acme");
+        stranger.cookies.insert(DEVICE.into(), useless);
+        let form = stranger.get("login").await;
+        let fields = [("identifier", EMAIL), ("password", PASSWORD)];
+        assert_eq!(stranger.submit(&form, &fields).await.status, 429);
+    }
+    hers.sign_in().await;
+    assert_ne!(hers.cookies[DEVICE], first, "renewed by use");
 }
 
 #[tokio::test]

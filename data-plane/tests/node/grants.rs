@@ -38,38 +38,70 @@ fn policy() -> TokenPolicy {
     TokenPolicy::default()
 }
 
+/// A family of [`app`] 1 and its first token.
+async fn begin(node: &Node) -> (RefreshGrant, String) {
+    let family = grant(node);
+    let token = node
+        .grants()
+        .issue_refresh(tenant(1), &family, &policy())
+        .await
+        .unwrap();
+    (family, token)
+}
+
 #[tokio::test]
 async fn rotation_spends_and_reuse_kills_r_rt_01() {
     for machine in Machine::on_every_database().await {
         let node = machine.start().await;
-        let (grants, family) = (node.grants(), grant(&node));
-        let first = grants
-            .issue_refresh(tenant(1), &family, &policy())
-            .await
-            .unwrap();
-        assert_eq!(
-            grants
-                .peek_refresh(tenant(1), &first, app(1))
-                .await
-                .unwrap(),
-            family
-        );
-        let second = grants
-            .rotate_refresh(tenant(1), &first, app(1), &policy())
-            .await
-            .unwrap();
+        let grants = node.grants();
+        let (family, first) = begin(&node).await;
+        let policy = policy();
+        let peek = |token| grants.peek_refresh(tenant(1), token, app(1), &policy);
+        assert_eq!(peek(&first).await.unwrap(), family);
+        let rotate = |token| grants.rotate_refresh(tenant(1), token, app(1), &policy);
+        let second = rotate(&first).await.unwrap();
         assert_eq!(second.grant, family);
+        assert_eq!(
+            peek(&first).await.unwrap(),
+            family,
+            "the answer may be lost"
+        );
         machine.time.advance(Duration::seconds(11));
-        let reuse = grants
-            .rotate_refresh(tenant(1), &first, app(1), &policy())
-            .await;
+        let reuse = rotate(&first).await;
         assert!(matches!(reuse, Err(RefreshError::Reused)), "{reuse:?}");
-        let dead = grants
-            .rotate_refresh(tenant(1), &second.token, app(1), &policy())
-            .await;
+        let dead = rotate(&second.token).await;
         assert!(matches!(dead, Err(RefreshError::Revoked)), "{dead:?}");
-        assert!(grants.is_killed(tenant(1), family.grant).await.unwrap());
-        assert!(!grants.is_killed(tenant(2), family.grant).await.unwrap());
+        let owner = family.owner();
+        let killed = |whose| grants.is_killed(tenant(whose), &owner);
+        assert!(killed(1).await.unwrap() && !killed(2).await.unwrap());
+        assert_eq!(replays(&node).await, 1);
+    }
+}
+
+/// How many replays the person of these grants was told of.
+async fn replays(node: &Node) -> usize {
+    let latest = node.identity().latest_events(tenant(1), user(1), 99);
+    let kinds = latest.await.unwrap().into_iter().map(|(_, kind)| kind);
+    kinds.filter(|kind| kind == "replay_detected").count()
+}
+
+#[tokio::test]
+async fn looking_at_a_spent_token_kills_as_using_it_does_rfc_9700_4_14_2() {
+    for machine in Machine::on_every_database().await {
+        let node = machine.start().await;
+        let (grants, policy) = (node.grants(), policy());
+        let (family, first) = begin(&node).await;
+        let second = grants.rotate_refresh(tenant(1), &first, app(1), &policy);
+        let second = second.await.unwrap();
+        machine.time.advance(Duration::seconds(11));
+        let spent = grants
+            .peek_refresh(tenant(1), &first, app(1), &policy)
+            .await;
+        assert!(matches!(spent, Err(RefreshError::Reused)), "{spent:?}");
+        let live = grants.peek_refresh(tenant(1), &second.token, app(1), &policy);
+        assert!(matches!(live.await, Err(RefreshError::Revoked)));
+        assert!(grants.is_killed(tenant(1), &family.owner()).await.unwrap());
+        assert_eq!(replays(&node).await, 1);
     }
 }
 
@@ -77,11 +109,8 @@ async fn rotation_spends_and_reuse_kills_r_rt_01() {
 async fn a_lost_answer_may_be_retried_r_rt_03() {
     for machine in Machine::on_every_database().await {
         let node = machine.start().await;
-        let (grants, family) = (node.grants(), grant(&node));
-        let first = grants
-            .issue_refresh(tenant(1), &family, &policy())
-            .await
-            .unwrap();
+        let grants = node.grants();
+        let (_, first) = begin(&node).await;
         let rotate = |token: String, who| async move {
             grants
                 .rotate_refresh(tenant(1), &token, who, &policy())
@@ -112,12 +141,7 @@ async fn racing_rotations_share_one_successor_r_rt_05() {
             machine.try_start("b").await.unwrap(),
         ];
         for _ in 0..10 {
-            let family = grant(&nodes[0]);
-            let token = nodes[0]
-                .grants()
-                .issue_refresh(tenant(1), &family, &policy())
-                .await
-                .unwrap();
+            let (_, token) = begin(&nodes[0]).await;
             let policy = policy();
             let tries = (0..6).map(|n| {
                 nodes[n % 2]
@@ -139,20 +163,14 @@ async fn families_end_idle_and_in_any_case_r_rt_04() {
     for machine in Machine::on_every_database().await {
         let node = machine.start().await;
         let grants = node.grants();
-        let idle = grants
-            .issue_refresh(tenant(1), &grant(&node), &policy())
-            .await
-            .unwrap();
+        let (_, idle) = begin(&node).await;
         machine.time.advance(Duration::hours(14 * 24));
         let over = grants
             .rotate_refresh(tenant(1), &idle, app(1), &policy())
             .await;
         assert!(matches!(over, Err(RefreshError::Invalid)), "{over:?}");
 
-        let mut token = grants
-            .issue_refresh(tenant(1), &grant(&node), &policy())
-            .await
-            .unwrap();
+        let (_, mut token) = begin(&node).await;
         for _ in 0..8 {
             machine.time.advance(Duration::days(11));
             let rotated = grants
@@ -173,10 +191,7 @@ async fn tokens_are_of_one_tenant_and_one_application() {
     for machine in Machine::on_every_database().await {
         let node = machine.start().await;
         let grants = node.grants();
-        let token = grants
-            .issue_refresh(tenant(1), &grant(&node), &policy())
-            .await
-            .unwrap();
+        let (_, token) = begin(&node).await;
         for (whose, who) in [(2, 1), (1, 2)] {
             let other = grants
                 .rotate_refresh(tenant(whose), &token, app(who), &policy())
@@ -207,7 +222,7 @@ async fn killing_ends_what_exists_and_what_is_under_way() {
         let late = grants.issue_refresh(tenant(1), &early, &policy()).await;
         assert!(matches!(late, Err(RefreshError::Revoked)), "{late:?}");
 
-        let mut tokens = Vec::new();
+        let mut families = Vec::new();
         for application in [app(1), app(1), app(2)] {
             let family = RefreshGrant {
                 application,
@@ -217,30 +232,25 @@ async fn killing_ends_what_exists_and_what_is_under_way() {
                 .issue_refresh(tenant(1), &family, &policy())
                 .await
                 .unwrap();
-            tokens.push((token, application));
+            families.push((token, family));
         }
         grants
-            .kill_all_of_user(tenant(1), user(1), Some(app(1)))
+            .kill_all_at(tenant(1), user(1), app(1))
             .await
             .unwrap();
-        for (token, application) in &tokens {
-            let alive = grants
-                .peek_refresh(tenant(1), token, *application)
-                .await
-                .is_ok();
-            assert_eq!(alive, *application == app(2));
+        let policy = policy();
+        for (token, family) in &families {
+            let spared = family.application == app(2);
+            let peeked = grants.peek_refresh(tenant(1), token, family.application, &policy);
+            assert_eq!(peeked.await.is_ok(), spared);
+            let killed = grants.is_killed(tenant(1), &family.owner()).await.unwrap();
+            assert_eq!(killed, !spared, "access tokens and codes too");
         }
-        grants
-            .kill_all_of_user(tenant(1), user(1), None)
-            .await
-            .unwrap();
-        let (token, application) = &tokens[2];
-        assert!(
-            grants
-                .peek_refresh(tenant(1), token, *application)
-                .await
-                .is_err()
-        );
+        machine.time.advance(Duration::milliseconds(1));
+        let (next, token) = begin(&node).await;
+        assert!(!grants.is_killed(tenant(1), &next.owner()).await.unwrap());
+        let peeked = grants.peek_refresh(tenant(1), &token, app(1), &policy);
+        assert!(peeked.await.is_ok(), "what is allowed again lives");
     }
 }
 
@@ -277,7 +287,7 @@ async fn a_code_works_once_and_its_replay_names_the_grant_r_tok_01() {
     );
     let both = join_all([node.codes(), other.codes()].map(|codes| codes.redeem(tenant(1), &code)));
     let fresh = Redemption::Fresh(granted.clone());
-    let replay = Redemption::Replayed(granted.grant);
+    let replay = Redemption::Replayed(granted.owner());
     let answers: Vec<_> = both.await.into_iter().map(Result::unwrap).collect();
     assert!(
         answers.contains(&fresh) && answers.contains(&replay),
@@ -302,5 +312,26 @@ async fn a_code_ends_after_a_minute_r_tok_03() {
         .unwrap();
     machine.time.advance(Duration::seconds(60));
     let late = node.codes().redeem(tenant(1), &code).await.unwrap();
-    assert_eq!(late, Redemption::Replayed(granted.grant));
+    assert_eq!(
+        late,
+        Redemption::Unknown,
+        "nobody had it, so nobody stole it"
+    );
+}
+
+#[tokio::test]
+async fn a_replay_is_known_after_the_code_would_have_ended_r_tok_01() {
+    let machine = Machine::new();
+    let node = machine.start().await;
+    let granted = code_grant(&node);
+    let code = node
+        .codes()
+        .issue(tenant(1), &granted, &policy())
+        .await
+        .unwrap();
+    let fresh = node.codes().redeem(tenant(1), &code).await.unwrap();
+    assert_eq!(fresh, Redemption::Fresh(granted.clone()));
+    machine.time.advance(Duration::hours(1));
+    let late = node.codes().redeem(tenant(1), &code).await.unwrap();
+    assert_eq!(late, Redemption::Replayed(granted.owner()));
 }

@@ -157,11 +157,7 @@ impl Machine {
     /// A machine per database that is at hand.
     pub async fn on_every_database() -> Vec<Self> {
         let mut machines = vec![Self::new()];
-        if let Some(url) = fresh_postgres().await {
-            let mut machine = Self::new();
-            machine.identity_url = url;
-            machines.push(machine);
-        }
+        machines.extend(on_postgres().await);
         machines
     }
 
@@ -200,6 +196,15 @@ impl Machine {
         assert_eq!(link.release(&control, &draft).await, Outcome::Applied);
         let runtime = node.tenant(tenant(1)).expect("it is held");
         (node, runtime)
+    }
+
+    /// Changes the database behind the node's back.
+    pub async fn sql(&self, statement: &str) {
+        use sea_orm::{ConnectionTrait, Database};
+
+        let db = Database::connect(&self.identity_url).await.unwrap();
+        db.execute_unprepared(statement).await.unwrap();
+        db.close().await.unwrap();
     }
 
     pub async fn not_ready_because(&self, check: &str) -> Option<String> {
@@ -295,6 +300,15 @@ impl Link {
         self.tell(&Down::Ping { nonce: 42 }).await;
         while self.hear().await != (Up::Pong { nonce: 42 }) {}
     }
+}
+
+/// A machine on PostgreSQL, where a server is at hand.
+pub async fn on_postgres() -> Option<Machine> {
+    let identity_url = fresh_postgres().await?;
+    Some(Machine {
+        identity_url,
+        ..Machine::new()
+    })
 }
 
 /// The URL of an empty PostgreSQL database, where a server is at hand.

@@ -1,9 +1,9 @@
 //! The identity store, on every database: isolation, uniqueness, races, secrecy.
 
-use std::collections::BTreeSet;
-
 use contract::ids::{ApplicationId, TypedId};
-use data_plane::identity::{AuthEvent, AuthEventKind, IdentityStore, NewUser, UserStatus};
+use data_plane::identity::{
+    Allowance, AuthEvent, AuthEventKind, IdentityStore, NewUser, UserStatus,
+};
 use futures::future::join_all;
 use host::{Entropy, Kek};
 use uuid::Uuid;
@@ -89,11 +89,10 @@ async fn changes_stay_with_their_tenant() {
             let made = store.create_user(tenant(n), ada(1)).await.unwrap();
             assert!(made.is_some());
         }
-        store.set_password(tenant(1), user(1), "new").await.unwrap();
-        store
-            .upgrade_password((tenant(1), user(1)), "stale", "lost")
-            .await
-            .unwrap();
+        for (old, new) in [("$argon2id$x", "new"), ("stale", "lost")] {
+            let whose = (tenant(1), user(1));
+            store.upgrade_password(whose, old, new).await.unwrap();
+        }
         assert_eq!(
             store.password(tenant(1), user(1)).await.unwrap().unwrap(),
             "new"
@@ -130,44 +129,43 @@ async fn of_many_registrations_of_one_address_one_wins() {
 }
 
 #[tokio::test]
-async fn consents_grow_and_are_withdrawn_r_cons_01() {
+async fn consents_grow_by_audience_and_are_withdrawn_r_cons_01_r_cons_02() {
     for machine in Machine::on_every_database().await {
         let store = open(&machine).await;
-        let app = ApplicationId::from_uuid(Uuid::from_u128(3));
-        let scopes = |names: &[&str]| -> BTreeSet<_> {
-            names.iter().map(|name| name.parse().unwrap()).collect()
+        let app = |number| ApplicationId::from_uuid(Uuid::from_u128(number));
+        let allowance = |audience: Option<&str>, names: &[&str]| Allowance {
+            audience: audience.map(|audience| audience.parse().unwrap()),
+            scopes: names.iter().map(|name| name.parse().unwrap()).collect(),
         };
-        assert_eq!(store.consent(tenant(1), user(1), app).await.unwrap(), None);
-        store
-            .record_consent(tenant(1), user(1), app, &scopes(&["openid"]))
-            .await
-            .unwrap();
-        let wider = store
-            .record_consent(tenant(1), user(1), app, &scopes(&["email"]))
-            .await
-            .unwrap();
-        assert_eq!(
-            (wider.version, &wider.scopes),
-            (2, &scopes(&["email", "openid"]))
-        );
-        assert_eq!(
-            store.consent(tenant(1), user(1), app).await.unwrap(),
-            Some(wider)
-        );
-        assert_eq!(store.consent(tenant(2), user(1), app).await.unwrap(), None);
-        assert!(
-            !store
-                .withdraw_consent(tenant(2), user(1), app)
-                .await
-                .unwrap()
-        );
-        assert!(
+        assert!(store.consents(tenant(1), user(1)).await.unwrap().is_empty());
+        for (number, allowed) in [
+            (3, allowance(None, &["openid"])),
+            (3, allowance(None, &["email"])),
+            (3, allowance(Some("urn:orders"), &["read"])),
+            (4, allowance(Some("urn:mail"), &[])),
+        ] {
             store
-                .withdraw_consent(tenant(1), user(1), app)
+                .record_consent(tenant(1), (user(1), app(number)), &[allowed])
                 .await
-                .unwrap()
-        );
-        assert_eq!(store.consent(tenant(1), user(1), app).await.unwrap(), None);
+                .unwrap();
+            machine.time.advance(chrono::Duration::seconds(1));
+        }
+        let known = store.consents_to(tenant(1), user(1), app(3)).await.unwrap();
+        let known: Vec<_> = known
+            .into_iter()
+            .map(|consent| (consent.allowed, consent.version))
+            .collect();
+        let here = (allowance(None, &["email", "openid"]), 2);
+        let there = (allowance(Some("urn:orders"), &["read"]), 1);
+        assert_eq!(known, [here, there]);
+        assert!(store.consents(tenant(2), user(1)).await.unwrap().is_empty());
+        assert!(store.consents(tenant(1), user(2)).await.unwrap().is_empty());
+        let withdraw = |whose, who| store.withdraw_consent(tenant(whose), user(who), app(3));
+        assert!(!withdraw(2, 1).await.unwrap() && !withdraw(1, 2).await.unwrap());
+        assert!(withdraw(1, 1).await.unwrap() && !withdraw(1, 1).await.unwrap());
+        let left = store.consents(tenant(1), user(1)).await.unwrap();
+        assert_eq!(left.len(), 1);
+        assert_eq!(left[0].application, app(4));
     }
 }
 
@@ -223,7 +221,7 @@ async fn nodes_that_race_make_the_same_keys_r_key_03() {
 
 #[tokio::test]
 async fn sealed_values_open_only_where_they_belong_r_sec_01() {
-    use sea_orm::{ConnectionTrait, Database};
+    use sea_orm::{ConnectionTrait, Database, DbBackend};
     for machine in Machine::on_every_database().await {
         let (control, node) = (ControlPlane::new(), machine.start().await);
         let mut link = Link::connect(&node).await;
@@ -232,6 +230,12 @@ async fn sealed_values_open_only_where_they_belong_r_sec_01() {
                 .await;
         }
         let db = Database::connect(&machine.identity_url).await.unwrap();
+        if db.get_database_backend() == DbBackend::Postgres {
+            // Owners of a database can lift what binds them.
+            db.execute_unprepared("ALTER TABLE signing_keys NO FORCE ROW LEVEL SECURITY")
+                .await
+                .unwrap();
+        }
         // One tenant's private key, copied over another's by somebody with the database in hand.
         let copied = db
             .execute_unprepared(&format!(

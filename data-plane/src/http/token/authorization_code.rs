@@ -12,10 +12,11 @@ use crate::{
     grants::{RefreshError, RefreshGrant},
     http::{
         claims::{self, Authentication},
-        client::Target,
         error::ApiError,
         pkce,
+        target::Target,
     },
+    identity::{AuthEvent, AuthEventKind},
 };
 
 pub(super) async fn redeem(ask: &Ask<'_>) -> Result<Issuance, ApiError> {
@@ -24,9 +25,8 @@ pub(super) async fn redeem(ask: &Ask<'_>) -> Result<Issuance, ApiError> {
     let (tenant, node) = (ask.tenant, ask.tenant.node());
     let granted = match node.codes().redeem(tenant.id(), code).await? {
         Redemption::Fresh(granted) => granted,
-        Redemption::Replayed(grant) => {
-            tracing::warn!("an authorization code was presented twice; its grant is dead");
-            node.grants().kill(tenant.id(), grant).await?;
+        Redemption::Replayed(owner) => {
+            node.grants().kill_replayed(tenant.id(), &owner).await?;
             return Err(INVALID_GRANT.into());
         }
         Redemption::Unknown => return Err(INVALID_GRANT.into()),
@@ -39,6 +39,14 @@ pub(super) async fn redeem(ask: &Ask<'_>) -> Result<Issuance, ApiError> {
         audience: granted.resource.clone(),
     };
     ask.check_resource(&target)?;
+    // The person took back what they allowed, after the code was made (R-CONS-02).
+    if node
+        .grants()
+        .is_killed(tenant.id(), &granted.owner())
+        .await?
+    {
+        return Err(INVALID_GRANT.into());
+    }
     let user = ask.active_user(granted.user).await?;
     let person = Person {
         user: &user,
@@ -48,6 +56,12 @@ pub(super) async fn redeem(ask: &Ask<'_>) -> Result<Issuance, ApiError> {
     };
     let mut answer = ask.issue(&target, Some(person))?;
     answer.refresh_token = refresh_token(ask, &granted).await?;
+    let event = AuthEvent {
+        kind: AuthEventKind::TokensIssued,
+        user: Some(granted.user),
+        application: Some(granted.application),
+    };
+    node.identity().record_event(tenant.id(), event).await?;
     Ok(answer)
 }
 

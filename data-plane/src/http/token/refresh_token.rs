@@ -1,8 +1,9 @@
 //! Uses a refresh token (RFC 6749 §6): a new access token and the family's next refresh token.
 //!
 //! Scope is checked before the token is spent, so that a client's mistake costs an error and not its
-//! family. Rights that an administrator took away meanwhile are not issued again (R-TOK-08). Rotation,
-//! grace and reuse detection are the grants' business (R-RT-01, R-RT-03).
+//! family; but reuse is looked for before scope, because a thief may ask for anything. Rights that an
+//! administrator took away meanwhile are not issued again (R-TOK-08). Rotation, grace and reuse detection
+//! are the grants' business (R-RT-01, R-RT-03).
 
 use contract::application::GrantType;
 
@@ -11,8 +12,8 @@ use crate::{
     grants::RefreshError,
     http::{
         claims::Authentication,
-        client::narrow,
         error::{ApiError, ErrorCode, OAuthError},
+        target::narrow,
     },
 };
 
@@ -21,8 +22,9 @@ pub(super) async fn rotate(ask: &Ask<'_>) -> Result<Issuance, ApiError> {
     let token = ask.required("refresh_token")?;
     let (tenant, grants) = (ask.tenant.id(), ask.tenant.node().grants());
     let application = ask.application().id;
+    let policy = &ask.tenant.policies().token;
     let granted = grants
-        .peek_refresh(tenant, token, application)
+        .peek_refresh(tenant, token, application, policy)
         .await
         .map_err(refused)?;
     let wanted = narrow(&granted.scopes, ask.params.get("scope"))?;
@@ -36,7 +38,6 @@ pub(super) async fn rotate(ask: &Ask<'_>) -> Result<Issuance, ApiError> {
     }
     ask.check_resource(&target)?;
     let user = ask.active_user(granted.user).await?;
-    let policy = &ask.tenant.policies().token;
     let rotated = grants
         .rotate_refresh(tenant, token, application, policy)
         .await
@@ -55,9 +56,7 @@ pub(super) async fn rotate(ask: &Ask<'_>) -> Result<Issuance, ApiError> {
 
 fn refused(error: RefreshError) -> ApiError {
     match error {
-        RefreshError::Invalid | RefreshError::Revoked => INVALID_GRANT.into(),
-        RefreshError::Reused => {
-            tracing::warn!("a spent refresh token was presented; its family is dead");
+        RefreshError::Invalid | RefreshError::Revoked | RefreshError::Reused => {
             INVALID_GRANT.into()
         }
         cause => cause.into(),

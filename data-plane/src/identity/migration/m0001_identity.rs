@@ -8,8 +8,13 @@ use sea_orm_migration::{
     },
 };
 
+use super::guard;
+
 /// The step.
 pub(super) struct Step;
+
+/// A table with its name.
+type Named = (&'static str, TableCreateStatement);
 
 impl MigrationName for Step {
     fn name(&self) -> &str {
@@ -20,8 +25,9 @@ impl MigrationName for Step {
 #[async_trait::async_trait]
 impl MigrationTrait for Step {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        for table in tables() {
+        for (name, table) in tables() {
             manager.create_table(table).await?;
+            guard(manager, name).await?;
         }
         for (name, table, columns, unique) in INDEXES {
             let mut index = Index::create();
@@ -77,11 +83,7 @@ const INDEXES: &[(&str, &str, &[&str], bool)] = &[
 ];
 
 /// A table whose primary key is its tenant and `key`.
-fn table(
-    name: &'static str,
-    key: &[&'static str],
-    columns: Vec<ColumnDef>,
-) -> TableCreateStatement {
+fn table(name: &'static str, key: &[&'static str], columns: Vec<ColumnDef>) -> Named {
     let mut primary = Index::create();
     primary.col("tenant");
     let mut table = Table::create();
@@ -93,14 +95,14 @@ fn table(
     for column in columns {
         table.col(column);
     }
-    table.primary_key(&mut primary).to_owned()
+    (name, table.primary_key(&mut primary).to_owned())
 }
 
-fn tables() -> Vec<TableCreateStatement> {
+fn tables() -> Vec<Named> {
     [people(), tokens(), secrets()].concat()
 }
 
-fn people() -> Vec<TableCreateStatement> {
+fn people() -> Vec<Named> {
     vec![
         table(
             "users",
@@ -122,7 +124,7 @@ fn people() -> Vec<TableCreateStatement> {
         ),
         table(
             "consents",
-            &["user_id", "application"],
+            &["user_id", "application", "audience"],
             vec![
                 text("scopes"),
                 integer("version"),
@@ -156,7 +158,7 @@ fn people() -> Vec<TableCreateStatement> {
     ]
 }
 
-fn tokens() -> Vec<TableCreateStatement> {
+fn tokens() -> Vec<Named> {
     vec![
         table(
             "refresh_families",
@@ -184,7 +186,7 @@ fn tokens() -> Vec<TableCreateStatement> {
     ]
 }
 
-fn secrets() -> Vec<TableCreateStatement> {
+fn secrets() -> Vec<Named> {
     vec![
         table(
             "tenant_secrets",
