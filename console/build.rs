@@ -3,7 +3,8 @@
 //! Why a build script: `cargo build` must work on a machine without a WASM toolchain, so the bundle is
 //! optional, and what is optional cannot stand in an `include_bytes!`. `cargo xtask islands` writes the
 //! directory and its `manifest.json` (the contract is in `xtask/src/islands.rs`). A directory without a
-//! readable manifest is an error: half a bundle must never ship.
+//! readable manifest is an error: half a bundle must never ship. A bundle of other sources than the ones in
+//! the tree is left out with a warning: pages work without scripts, and do not with those of yesterday.
 
 #![expect(
     clippy::disallowed_methods,
@@ -17,29 +18,46 @@ use std::{
     path::{Path, PathBuf},
 };
 
+#[path = "build/sources.rs"]
+mod sources;
+
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 const LOADER: &str = "islands/loader.js";
+const SOURCES: &str = "islands/src";
+const NO_BUNDLE: &str = "static BUNDLED: &[Bundled] = &[];\nconst BUNDLE: Option<Bundle> = None;\n";
 
 fn main() -> Result<(), Box<dyn Error>> {
     let root = PathBuf::from(std::env::var("CARGO_MANIFEST_DIR")?);
     let out = PathBuf::from(std::env::var("OUT_DIR")?).join("islands.rs");
     println!("cargo::rerun-if-changed=dist");
-    println!("cargo::rerun-if-changed={LOADER}");
-    println!("cargo::rerun-if-changed=build.rs");
-    let manifest = root.join("dist/manifest.json");
-    let code = if manifest.exists() {
-        bundle(&root, &fs::read_to_string(&manifest)?)?
-    } else {
-        "static BUNDLED: &[Bundled] = &[];\nconst BUNDLE: Option<Bundle> = None;\n".to_owned()
-    };
-    fs::write(out, code)?;
+    for watched in [LOADER, SOURCES, "build.rs", "build/sources.rs"] {
+        println!("cargo::rerun-if-changed={watched}");
+    }
+    fs::write(out, embedded(&root)?)?;
     Ok(())
 }
 
-fn bundle(root: &Path, manifest: &str) -> Result<String, Box<dyn Error>> {
-    let manifest: Value = serde_json::from_str(manifest)?;
+/// The bundle as code; no bundle where none was made, or one of other sources.
+fn embedded(root: &Path) -> Result<String, Box<dyn Error>> {
+    let manifest = root.join("dist/manifest.json");
+    if !manifest.exists() {
+        return Ok(NO_BUNDLE.to_owned());
+    }
+    let manifest: Value = serde_json::from_str(&fs::read_to_string(manifest)?)?;
+    let current = sources::fingerprint(&root.join(SOURCES))?;
+    if manifest["sources"].as_str() != Some(&current) {
+        println!(
+            "cargo::warning=console/dist holds islands of other sources than console/islands/src; pages get \
+             no scripts until `cargo xtask islands` has bundled these"
+        );
+        return Ok(NO_BUNDLE.to_owned());
+    }
+    bundle(root, &manifest)
+}
+
+fn bundle(root: &Path, manifest: &Value) -> Result<String, Box<dyn Error>> {
     let named = |key: &str| -> Result<String, Box<dyn Error>> {
         let name = manifest[key]
             .as_str()

@@ -68,6 +68,7 @@ fn main() -> io::Result<()> {
 
     let font = fs::read("fonts/inter.woff2")?;
     let sprite = fs::read("icons/sprite.svg")?;
+    let favicon = fs::read("icons/favicon.svg")?;
     let font_name = hashed_name("inter", "woff2", &font);
     let console = sheet(CONSOLE, &font_name)?;
     let hosted = sheet(HOSTED, &font_name)?;
@@ -85,6 +86,7 @@ fn main() -> io::Result<()> {
             hosted.as_bytes(),
         )?,
         emit(out, "sprite.svg", "image/svg+xml", &sprite)?,
+        emit(out, "favicon.svg", "image/svg+xml", &favicon)?,
         emit(out, "inter.woff2", "font/woff2", &font)?,
     ];
     fs::write(

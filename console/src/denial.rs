@@ -1,17 +1,63 @@
-//! Why a page is not for this person, in the words the control plane would use.
+//! Why something is not for this person, in the words the control plane would use: told before they try,
+//! and again if they try.
 //!
-//! The route table knows what a page needs before any method of the control plane was called. This names
-//! the same reason: the duty, where the matrix keeps the person's party out, otherwise the missing
-//! permission. It explains and never allows: whoever passes here is still authorized by the methods.
+//! Only pages may know it from here. The route table knows what a page needs before any method of the
+//! control plane was called, and a form that can be read but not sent says so at its top. This names
+//! the same reason as the methods do: the duty, where the matrix keeps the person's party out, otherwise the
+//! missing permission. It explains and never allows: whoever passes here is still authorized by the methods.
 
+use actix_web::HttpResponse;
 use contract::{
     duty::DutyKey,
     permission::Permission,
     role::{Party, Role},
 };
 use control_plane::{Denial, refusal::Why};
+use leptos::prelude::*;
 
-use crate::{fault::Fault, visit::Visit};
+use crate::{fault::Fault, kit::*, visit::Visit};
+
+/// Why the person may not use `permission` here; `None` if they may.
+pub(crate) async fn why_not(
+    visit: &Visit,
+    permission: Permission,
+) -> Result<Option<Denial>, Fault> {
+    if visit.may(permission) {
+        return Ok(None);
+    }
+    explain(visit, permission).await.map(Some)
+}
+
+/// The page again with a form that has problems, for whoever may send it. Anyone else learns first that
+/// they may not: their values would have been refused by the method, had they been right.
+pub(crate) async fn again<V: IntoView>(
+    visit: &Visit,
+    permission: Permission,
+    title: &str,
+    view: impl FnOnce() -> V,
+) -> Result<HttpResponse, Fault> {
+    visit.require(Some(permission)).await?;
+    Ok(visit.refused(title, view))
+}
+
+/// The notice at the top of a page that can only be read: the duty, who is accountable and what would be
+/// needed. Nothing for whoever may act.
+pub(crate) fn notice(visit: &Visit, denial: Option<&Denial>) -> Option<AnyView> {
+    let denial = denial?;
+    let (detail, needed) = (denial.detail(), denial.needed());
+    let row = denial.duty().map(|duty| {
+        let href = visit.href(&format!("responsibility#{duty}"));
+        view! { " "<a href=href>"See the duty in the matrix"</a>"." }
+    });
+    Some(
+        view! {
+            <Notice tone=Tone::Info title="You can look at this, but not change it">
+                {detail}" "{needed}{row}
+            </Notice>
+        }
+        .into_any(),
+    )
+}
 
 /// Why the person may not use `permission` in the visit's scope.
 pub(crate) async fn explain(visit: &Visit, permission: Permission) -> Result<Denial, Fault> {

@@ -106,7 +106,7 @@ pub fn document<V: IntoView>(head: &Head, body: impl FnOnce() -> V) -> String {
                     <meta name="robots" content="noindex" />
                     <link r#as="font" rel="preload" type="font/woff2" crossorigin="anonymous" href=ui_assets::font_url() />
                     <link rel="stylesheet" href=ui_assets::console_css_url() />
-                    <link rel="icon" href="data:," />
+                    <link rel="icon" type="image/svg+xml" href=ui_assets::favicon_url() />
                     {assets::script_tags()}
                 </head>
                 <body class=body_class>{body()}</body>

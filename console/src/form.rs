@@ -6,8 +6,8 @@
 
 use std::str::FromStr;
 
-use contract::Invalid;
-use control_plane::Refusal;
+use contract::{Invalid, text};
+use control_plane::{Refusal, operators::Invitee};
 use url::form_urlencoded;
 
 use crate::fault::Fault;
@@ -144,6 +144,33 @@ impl Form {
         self.refuse(field, sentence(invalid));
     }
 
+    /// Notes what a check of one field found, if it found something.
+    pub fn hold(&mut self, field: &str, checked: Result<(), Invalid>) {
+        if let Err(invalid) = checked {
+            self.refuse(field, sentence(&invalid));
+        }
+    }
+
+    /// A person's name and address from two fields; what is wrong with either becomes its problem.
+    pub fn invitee(&mut self, name: &'static str, email: &'static str) -> Invitee {
+        let invitee = Invitee {
+            name: self.text(name).to_owned(),
+            email: self.text(email).to_owned(),
+        };
+        self.hold(name, text::check_name(name, &invitee.name));
+        self.hold(email, text::check_email(email, &invitee.email));
+        invitee
+    }
+
+    /// Whether `confirm` repeats `name`, which is asked for before something is taken away for good.
+    pub fn confirms(&mut self, name: &str) -> bool {
+        let confirmed = self.text("confirm") == name;
+        if !confirmed {
+            self.refuse("confirm", format!("Type {name} exactly as it stands here."));
+        }
+        confirmed
+    }
+
     /// Takes what the control plane said against the form as problems beside the fields. `codes` says which
     /// field a conflict belongs to, for example `("slug_taken", "slug")`.
     ///
@@ -199,9 +226,25 @@ impl Form {
     }
 }
 
+/// What a member of the API is called where people read; others lose only their underscores.
+const CALLED: [(&str, &str); 7] = [
+    ("slug", "short name"),
+    ("email", "e-mail address"),
+    ("admin_name", "the administrator's name"),
+    ("admin_email", "the administrator's e-mail address"),
+    ("host", "own host"),
+    ("redirect_uris", "redirect URIs"),
+    ("post_logout_redirect_uris", "post-logout redirect URIs"),
+];
+
 /// `min_length must be at least 8` → `Min length must be at least 8.`
 fn sentence(invalid: &Invalid) -> String {
-    let text = format!("{} {}.", invalid.what.replace('_', " "), invalid.reason);
+    let called = CALLED.iter().find(|(member, _)| *member == invalid.what);
+    let called = called.map_or_else(
+        || invalid.what.replace('_', " "),
+        |(_, name)| (*name).to_owned(),
+    );
+    let text = format!("{called} {}.", invalid.reason);
     let mut letters = text.chars();
     let first = letters.next().map(char::to_uppercase);
     first.into_iter().flatten().chain(letters).collect()
@@ -224,7 +267,7 @@ mod tests {
         assert!(
             form.problem("slug")
                 .unwrap()
-                .starts_with("Slug may contain")
+                .starts_with("Short name may contain")
         );
         assert!(form.read_optional::<Slug>("absent").is_none());
         assert_eq!(form.problems().len(), 1);

@@ -171,10 +171,7 @@ async fn run(
     request: HttpRequest,
     body: web::Payload,
 ) -> HttpResponse {
-    if !csrf::is_same_origin(&request, console.origin()) {
-        return Fault::ForeignForm.outside(&console, &request);
-    }
-    let form = match read_form(&request, body).await {
+    let form = match own_form(&console, &request, body).await {
         Ok(form) => form,
         Err(fault) => return fault.outside(&console, &request),
     };
@@ -217,8 +214,19 @@ async fn keep_flash(visit: &Visit, mut answer: HttpResponse) -> HttpResponse {
     answer
 }
 
-/// Reads a form within [`FORM_LIMIT`].
-pub(crate) async fn read_form(request: &HttpRequest, body: web::Payload) -> Result<Form, Fault> {
+/// Reads a form of a page of ours, within [`FORM_LIMIT`].
+///
+/// # Errors
+/// [`Fault::ForeignForm`] if the browser says that another site sent it; [`Fault::NotAForm`] and
+/// [`Fault::TooLarge`] for what no page of ours sends.
+pub(crate) async fn own_form(
+    console: &Console,
+    request: &HttpRequest,
+    body: web::Payload,
+) -> Result<Form, Fault> {
+    if !csrf::is_same_origin(request, console.origin()) {
+        return Err(Fault::ForeignForm);
+    }
     let content_type = request
         .headers()
         .get(header::CONTENT_TYPE)

@@ -61,6 +61,11 @@ pub const fn sprite_url() -> &'static str {
     SPRITE_SVG
 }
 
+/// URL of the icon of a browser's tab. A page that names none makes browsers ask for `/favicon.ico`.
+pub const fn favicon_url() -> &'static str {
+    FAVICON_SVG
+}
+
 /// URL of the text font, for a preload hint.
 pub const fn font_url() -> &'static str {
     INTER_WOFF2

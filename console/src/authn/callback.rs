@@ -8,6 +8,7 @@ use super::{
     id_token::{self, Expected, IdTokenError},
     query,
     relying_party::ExchangeError,
+    request_id,
 };
 use crate::{Console, fault::Fault, kit::*, return_path, shell, visit::see_other};
 
@@ -89,13 +90,13 @@ async fn begin_session(
     };
     let subject = id_token::verify(token.expose(), &keys, &expected)?;
     let session = control_plane
-        .begin_console_session(subject, &token)
+        .begin_console_session(subject, &token, &request_id(request))
         .await
         .map_err(Fault::from_operator_lookup)?;
     // A new session never continues an older one of the same browser (R-SESS-01).
     if let Some(earlier) = console.cookies().session(request) {
         control_plane
-            .end_console_session(earlier.expose())
+            .end_console_session(earlier.expose(), &request_id(request))
             .await
             .map_err(Fault::from)?;
     }

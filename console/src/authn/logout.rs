@@ -9,8 +9,8 @@ use actix_web::{
 };
 use leptos::prelude::*;
 
-use super::login::to_issuer;
-use crate::{Console, csrf, fault::Fault, kit::*, routes::read_form, shell, visit::see_other};
+use super::{login::to_issuer, request_id};
+use crate::{Console, csrf, fault::Fault, kit::*, routes::own_form, shell, visit::see_other};
 
 /// `POST /logout`.
 pub(crate) async fn run(
@@ -35,10 +35,7 @@ async fn end(
     request: &HttpRequest,
     body: Payload,
 ) -> Result<HttpResponse, Fault> {
-    if !csrf::is_same_origin(request, console.origin()) {
-        return Err(Fault::ForeignForm);
-    }
-    let form = read_form(request, body).await?;
+    let form = own_form(console, request, body).await?;
     let control_plane = console.control_plane();
     let secret = console.cookies().session(request);
     let Some(secret) = secret else {
@@ -50,7 +47,9 @@ async fn end(
     if !csrf::matches(&session.csrf, form.raw(csrf::FIELD)) {
         return Err(Fault::ForeignForm);
     }
-    let id_token = control_plane.end_console_session(secret.expose()).await?;
+    let id_token = control_plane
+        .end_console_session(secret.expose(), &request_id(request))
+        .await?;
     Ok(to_issuer(
         &console.relying_party().end_session_url(id_token.as_ref()),
     ))

@@ -26,6 +26,13 @@ pub(crate) fn configure(config: &mut ServiceConfig) {
         .route("/setup", web::post().to(setup::run));
 }
 
+/// What the request is called in logs and the audit log.
+fn request_id(request: &actix_web::HttpRequest) -> String {
+    host::RequestId::of(request)
+        .map(|id| id.to_string())
+        .unwrap_or_default()
+}
+
 /// One member of a query string; `None` if it is absent or empty.
 fn query(request: &actix_web::HttpRequest, name: &str) -> Option<String> {
     url::form_urlencoded::parse(request.query_string().as_bytes())

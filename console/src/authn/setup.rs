@@ -9,12 +9,12 @@ use actix_web::{
     http::{StatusCode, header},
     web::{Data, Payload},
 };
-use control_plane::{Refusal, operators::Invitee};
+use control_plane::Refusal;
 use host::Secret;
 use leptos::prelude::*;
 
 use super::query;
-use crate::{Console, csrf, fault::Fault, form::Form, kit::*, routes::read_form, shell};
+use crate::{Console, fault::Fault, form::Form, kit::*, routes::own_form, shell};
 
 /// `GET /setup?token=…`
 pub(crate) async fn show(console: Data<Console>, request: HttpRequest) -> HttpResponse {
@@ -49,14 +49,11 @@ async fn complete(
     body: Payload,
 ) -> Result<HttpResponse, Fault> {
     // There is no session yet: the one-time token in the form is what nobody else can know.
-    if !csrf::is_same_origin(request, console.origin()) {
-        return Err(Fault::ForeignForm);
+    let mut form = own_form(console, request, body).await?;
+    let invitee = form.invitee("name", "email");
+    if !form.is_valid() {
+        return Ok(page(console, StatusCode::UNPROCESSABLE_ENTITY, &form));
     }
-    let mut form = read_form(request, body).await?;
-    let invitee = Invitee {
-        name: form.text("name").to_owned(),
-        email: form.text("email").to_owned(),
-    };
     let token = Secret::new(form.raw("token"));
     match console
         .control_plane()
@@ -104,10 +101,12 @@ fn spent(console: &Console) -> HttpResponse {
         || {
             view! {
                 <h1>"This link can't be used"</h1>
-                <p class="lede">
-                    "It was used, replaced by a newer one, or is older than a day. While nobody owns the platform, \
-                     each start of the process prints a new link."
-                </p>
+                <p class="lede">"It was used, replaced by a newer one, or is older than a day."</p>
+                <ul class="stack tight">
+                    <li><b>"Is the platform owned already?"</b>" Sign in, or open the invitation in your mail and choose a password first."</li>
+                    <li><b>"Nobody owns it yet?"</b>" Stop "<code>"bailiwick up"</code>" and start it again: each start prints a new link while \
+                        nobody owns the platform, and only the newest one works."</li>
+                </ul>
                 <LinkButton href="/login">"Sign in"</LinkButton>
             }
         },

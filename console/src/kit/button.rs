@@ -1,7 +1,7 @@
-//! Buttons and the form behind a button that changes something.
+//! Buttons, and links that look like buttons.
 //!
-//! A link goes somewhere, a button acts: an action is always a POST with the session's form token, never
-//! a link, so that nothing changes because somebody followed an address.
+//! A link goes somewhere, a button acts: an action is always a POST (`form.rs`), never a link, so that
+//! nothing changes because somebody followed an address.
 
 use leptos::prelude::*;
 
@@ -95,36 +95,4 @@ pub fn LinkButton(
     children: Content,
 ) -> impl IntoView {
     view! { <a class=kind.class(small) href=href>{maybe_icon(&icon)}{children.0}</a> }
-}
-
-/// A POST form with the session's form token; every change in the console goes through one of these.
-#[component]
-pub fn PostForm(
-    /// The command's address (`Visit::command`).
-    #[prop(into)]
-    action: String,
-    /// The session's form token (`Visit::csrf`).
-    #[prop(into)]
-    csrf: String,
-    /// Members the person does not see, such as the version that was read.
-    #[prop(optional)]
-    hidden: Vec<(&'static str, String)>,
-    /// Whether it is only a button without fields, standing in a row.
-    #[prop(optional)]
-    bare: bool,
-    /// Fields and buttons.
-    children: Content,
-) -> impl IntoView {
-    let members = hidden
-        .into_iter()
-        .map(|(name, value)| view! { <input type="hidden" name=name value=value /> })
-        .collect_view();
-    view! {
-        // The browser's own checks would hide ours, which say more and look the same everywhere.
-        <form class=(!bare).then_some("form") method="post" action=action novalidate>
-            <input type="hidden" name=crate::csrf::FIELD value=csrf />
-            {members}
-            {children.0}
-        </form>
-    }
 }

@@ -85,53 +85,54 @@ fn ticked(form: &Form, name: &str, value: &str, text: &str, detail: &str, switch
 /// A list of check boxes (`many`) or radio buttons under one legend.
 pub fn choices(form: &Form, name: &str, legend: &str, many: bool, choices: Vec<Choice>) -> AnyView {
     let kind = if many { "checkbox" } else { "radio" };
-    let items = choices
-        .into_iter()
-        .map(|choice| {
-            let checked = form.has(name, &choice.value);
-            view! {
-                <label class="check">
-                    <input type=kind name=name.to_owned() value=choice.value checked=checked />
-                    <span>{choice.text}{small(&choice.detail)}</span>
-                </label>
-            }
+    let items = inputs(form, name, kind, &choices)
+        .zip(&choices)
+        .map(|(input, choice)| {
+            let text = choice.text.clone();
+            view! { <label class="check">{input}<span>{text}{small(&choice.detail)}</span></label> }
         })
         .collect_view();
-    group(
-        form,
-        name,
-        legend,
-        view! { <div class="choices">{items}</div> }.into_any(),
-    )
+    let items = view! { <div class="choices">{items}</div> };
+    group(form, name, legend, items.into_any())
 }
 
 /// One of a few, each a card with an icon.
 pub fn choice_cards(form: &Form, name: &str, legend: &str, choices: Vec<Choice>) -> AnyView {
-    let items = choices
-        .into_iter()
-        .map(|choice| {
-            let checked = form.has(name, &choice.value);
+    let items = inputs(form, name, "radio", &choices)
+        .zip(&choices)
+        .map(|(input, choice)| {
             let picture = (!choice.icon.is_empty()).then(|| icon(choice.icon));
+            let text = choice.text.clone();
             view! {
                 <label class="choice-card">
-                    <input type="radio" name=name.to_owned() value=choice.value checked=checked />
-                    {picture}
-                    <span><b>{choice.text}</b>{small(&choice.detail)}</span>
+                    {input}{picture}<span><b>{text}</b>{small(&choice.detail)}</span>
                 </label>
             }
         })
         .collect_view();
-    group(
-        form,
-        name,
-        legend,
-        view! { <div class="choice-cards">{items}</div> }.into_any(),
-    )
+    let items = view! { <div class="choice-cards">{items}</div> };
+    group(form, name, legend, items.into_any())
+}
+
+/// The inputs of a group. The first carries the group's name as its id, because that is where the error
+/// summary leads: to something a person can use at once, not to a frame around it.
+fn inputs(
+    form: &Form,
+    name: &str,
+    kind: &'static str,
+    choices: &[Choice],
+) -> impl Iterator<Item = AnyView> {
+    choices.iter().enumerate().map(move |(position, choice)| {
+        let checked = form.has(name, &choice.value);
+        let id = (position == 0).then(|| name.to_owned());
+        let (name, value) = (name.to_owned(), choice.value.clone());
+        view! { <input type=kind id=id name=name value=value checked=checked /> }.into_any()
+    })
 }
 
 fn group(form: &Form, name: &str, legend: &str, items: AnyView) -> AnyView {
     view! {
-        <fieldset class="fieldset" id=name.to_owned() aria-describedby=error_id(form, name)>
+        <fieldset class="fieldset" aria-describedby=error_id(form, name)>
             <legend>{legend.to_owned()}</legend>
             {items}
             {error(form, name)}
@@ -142,20 +143,15 @@ fn group(form: &Form, name: &str, legend: &str, items: AnyView) -> AnyView {
 
 /// One of two or three short words side by side; the legend is only read out.
 pub fn segments(form: &Form, name: &str, legend: &str, choices: Vec<Choice>) -> AnyView {
-    let items = choices
-        .into_iter()
-        .map(|choice| {
-            let checked = form.has(name, &choice.value);
-            view! {
-                <label>
-                    <input type="radio" name=name.to_owned() value=choice.value checked=checked />
-                    <span>{choice.text}</span>
-                </label>
-            }
+    let items = inputs(form, name, "radio", &choices)
+        .zip(&choices)
+        .map(|(input, choice)| {
+            let text = choice.text.clone();
+            view! { <label>{input}<span>{text}</span></label> }
         })
         .collect_view();
     view! {
-        <fieldset class="segments" id=name.to_owned()>
+        <fieldset class="segments">
             <legend class="vh">{legend.to_owned()}</legend>
             {items}
         </fieldset>

@@ -16,6 +16,7 @@ mod content;
 mod data;
 mod empty;
 mod field;
+mod form;
 mod icon;
 mod layout;
 mod notice;
@@ -25,7 +26,7 @@ mod time;
 #[cfg(test)]
 mod tests;
 
-pub use button::{Button, ButtonKind, LinkButton, PostForm};
+pub use button::{Button, ButtonKind, LinkButton};
 pub use card::{Card, DangerZone, StatTile};
 pub use change::{Diff, FieldChange, changes, stepper};
 pub use choice::{Choice, check, choice_cards, choices, segments, toggle};
@@ -33,6 +34,7 @@ pub use content::Content;
 pub use data::{Code, KeyValue, Secret, Tone, count, id, kv, monogram, pill, tag};
 pub use empty::Empty;
 pub use field::{Field, Fieldset};
+pub use form::{Confirmation, ConfirmedDanger, EditForm, PostForm};
 pub use icon::icon;
 pub use layout::{PageHead, crumbs, tabs};
 pub use notice::{ErrorSummary, Notice, SaveBar};

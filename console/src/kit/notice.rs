@@ -27,7 +27,8 @@ pub fn Notice(
     }
 }
 
-/// What is wrong with the form, first on the page, each line a link to its field. Nothing for a good form.
+/// What is wrong with the form, first on the page and in focus, each line a link to its field. Nothing for a
+/// good form.
 #[component]
 pub fn ErrorSummary<'a>(
     /// The form as it was sent.
@@ -50,7 +51,7 @@ pub fn ErrorSummary<'a>(
         .collect();
     (!lines.is_empty()).then(|| {
         view! {
-            <div class="error-summary" role="alert" tabindex="-1" aria-labelledby="error-summary">
+            <div class="error-summary" role="alert" tabindex="-1" autofocus=true aria-labelledby="error-summary">
                 <h2 id="error-summary">{heading}</h2>
                 <ul>{lines}</ul>
             </div>

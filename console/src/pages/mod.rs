@@ -3,5 +3,8 @@
 //! same folder, in the file of the thing they change.
 
 pub mod common;
+pub(crate) mod list;
+pub(crate) mod people;
 pub mod platform;
+pub(crate) mod reach;
 pub mod tenant;

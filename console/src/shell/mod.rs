@@ -106,7 +106,7 @@ pub(crate) fn signed_out<V: IntoView>(
     document::answer(status, &head, || {
         view! {
             <a class="skip" href="#main">"Skip to content"</a>
-            <header class="brand">{monogram("Bailiwick", false)}<span class="brand-name">"Bailiwick"</span></header>
+            <header class="brand"><span class="monogram large" aria-hidden="true">"BA"</span><span class="brand-name">"Bailiwick"</span></header>
             <main class="sheet" id="main" tabindex="-1">{content().into_any()}</main>
         }
     })

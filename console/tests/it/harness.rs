@@ -123,7 +123,7 @@ impl World {
             .unwrap();
         let session = self
             .control_plane
-            .begin_console_session(subject, &Secret::new("id token"))
+            .begin_console_session(subject, &Secret::new("id token"), "req_test")
             .await
             .unwrap();
         Browser {

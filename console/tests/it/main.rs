@@ -1,4 +1,4 @@
-//! The console over HTTP, without a browser and without a node: who gets in, what they see, what a form does.
+//! The console over HTTP, without a browser: who gets in, what they see, what a form does.
 #![expect(
     clippy::unwrap_used,
     reason = "a test that cannot go on says where by panicking"
@@ -7,3 +7,4 @@
 mod access;
 mod harness;
 mod pages;
+mod post;

@@ -78,6 +78,7 @@ async fn a_refused_form_keeps_what_was_typed_and_says_what_is_wrong() {
     assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
     assert_sound("/cmd/p/tenants/create", &answer);
     assert!(answer.html.contains("id=\"slug-error\"") && answer.html.contains("href=\"#slug\""));
+    assert!(answer.html.contains("Short name may contain only") && !answer.html.contains(">Slug "));
     assert!(
         answer.html.contains("value=\"Not A Slug\"") && answer.html.contains("Second &lt;Acme&gt;")
     );

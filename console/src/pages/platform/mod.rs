@@ -77,6 +77,12 @@ pub static COMMANDS: &[Command] = &[
         run: |visit, form| Box::pin(tenant::set_status(visit, form)),
     },
     Command {
+        path: "tenants/{slug}/owner-invitation",
+        place: Place::Platform,
+        permission: Some(P::TenantsCreate),
+        run: |visit, form| Box::pin(tenant::invite_owner(visit, form)),
+    },
+    Command {
         path: "staff/invite",
         place: Place::Platform,
         permission: Some(P::StaffManage),

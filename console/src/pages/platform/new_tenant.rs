@@ -7,12 +7,14 @@ use actix_web::HttpResponse;
 use contract::tenant::{Environment, Region};
 use control_plane::{
     Mode,
-    operators::{Invitation, Invited, Invitee},
+    operators::{Invitation, Invited},
     tenants::NewTenant,
 };
 use leptos::prelude::*;
 
-use crate::{fault::Fault, flash::Flash, form::Form, kit::*, shell::environment, visit::Visit};
+use crate::{
+    fault::Fault, flash::Flash, form::Form, kit::*, pages::people, shell::environment, visit::Visit,
+};
 
 const TITLE: &str = "New tenant";
 
@@ -54,11 +56,9 @@ pub(super) async fn create(visit: Visit, mut form: Form) -> Result<HttpResponse,
                 ("slug_taken", "slug"),
                 ("host_taken", "host"),
                 ("email_taken", "admin_email"),
+                ("address_unusable", "admin_email"),
             ];
-            form.absorb(
-                refusal,
-                &[&fields[..], &[("other_party", "admin_email")]].concat(),
-            )?;
+            form.absorb(refusal, &fields)?;
             Ok(visit.refused(TITLE, || page(&visit, &form)))
         }
     }
@@ -70,16 +70,7 @@ fn read(form: &mut Form) -> Option<NewTenant> {
     let environment = form.read("environment");
     let region = form.read("region");
     let host = form.read_optional("host");
-    let admin = Invitee {
-        name: form.text("admin_name").to_owned(),
-        email: form.text("admin_email").to_owned(),
-    };
-    if let Err(invalid) = admin.check() {
-        form.refuse(
-            format!("admin_{}", invalid.what),
-            format!("The administrator's {} {}.", invalid.what, invalid.reason),
-        );
-    }
+    let admin = form.invitee("admin_name", "admin_email");
     if !form.is_valid() {
         return None;
     }
@@ -99,18 +90,13 @@ fn told(visit: &Visit, name: &str, admin: Option<&Invited>) -> Flash {
     let Some(admin) = admin else {
         return Flash::done(made);
     };
-    let address = &admin.operator.email;
+    let name = &admin.operator.name;
     let flash = match &admin.invitation {
-        Invitation::Sent => {
-            Flash::done(format!("{made} An invitation is on its way to {address}."))
-        }
-        Invitation::NotNeeded => {
-            Flash::done(format!("{made} {address} has an account and can sign in."))
-        }
-        Invitation::Tried => Flash::done(made),
         Invitation::NotSent { reason } => Flash::warn(format!(
-            "{made} The invitation to {address} did not go out: {reason}. Send it again from the tenant's admin roles."
+            "{made} {} Send it again from this page.",
+            people::not_sent(name, reason)
         )),
+        other => Flash::done(format!("{made} {}", people::outcome(name, other))),
     };
     match visit.console().mailbox() {
         Some(mailbox) => flash.with_link("Open the mailbox", mailbox),
@@ -185,13 +171,15 @@ mod tests {
             ("environment", "moon"),
             ("region", "eu"),
             ("host", "127.0.0.1"),
-            ("admin_name", "Ada"),
+            ("admin_name", ""),
             ("admin_email", "nobody"),
         ]);
         assert!(read(&mut form).is_none());
-        for field in ["name", "slug", "environment", "host", "admin_email"] {
+        for field in [
+            "name", "slug", "environment", "host", "admin_name", "admin_email",
+        ] {
             assert!(form.problem(field).is_some(), "{field}");
         }
-        assert!(form.problem("region").is_none() && form.problem("admin_name").is_none());
+        assert!(form.problem("region").is_none());
     }
 }

@@ -7,7 +7,13 @@ use contract::{ids::TenantId, permission::Permission, tenant::TenantStatus};
 use control_plane::{Page, nodes::NodeState, tenants::Tenant};
 use leptos::prelude::*;
 
-use crate::{fault::Fault, kit::*, shell::environment, visit::Visit};
+use crate::{
+    fault::Fault,
+    kit::*,
+    pages::list::{pager, search},
+    shell::environment,
+    visit::Visit,
+};
 
 /// How far nodes are behind, per tenant.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -34,28 +40,10 @@ pub(super) async fn show(visit: Visit) -> Result<HttpResponse, Fault> {
         });
         view! {
             <PageHead title="Tenants" sub="Each has its own issuer, keys and users" actions=new />
-            {search(&visit, text.as_deref())}
+            {search(&visit, "Find a tenant by name, short name or host")}
             <div class="card table-card">{list(&visit, &tenants, &behind, text.is_some())}</div>
         }
     }))
-}
-
-fn search(visit: &Visit, text: Option<&str>) -> AnyView {
-    let text = text.unwrap_or_default().to_owned();
-    let clear = (!text.is_empty())
-        .then(|| view! { <a class="clear" href=visit.path().to_owned()>"Clear"</a> });
-    view! {
-        <form class="filters" method="get" role="search">
-            <div class="search">
-                {icon("search")}
-                <input type="search" name="q" value=text aria-label="Find a tenant" placeholder="Name, short name or host"
-                    autocomplete="off" />
-            </div>
-            <Button small=true>"Search"</Button>
-            {clear}
-        </form>
-    }
-    .into_any()
 }
 
 fn list(
@@ -78,17 +66,6 @@ fn list(
             )
         })
         .collect();
-    let shown = match page.items.len() {
-        1 => "1 tenant".to_owned(),
-        number => format!("{number} tenants"),
-    };
-    let first = visit
-        .query("after")
-        .map(|_| visit.with_query(&[("after", None)]));
-    let next = page
-        .next
-        .as_ref()
-        .map(|cursor| visit.with_query(&[("after", Some(&cursor.encode()))]));
     let columns = vec![
         Column::text("Tenant"),
         Column::text("State"),
@@ -100,7 +77,7 @@ fn list(
     ];
     view! {
         <Table label="Tenants" columns=columns>{rows}</Table>
-        <Pager shown=shown first=first next=next />
+        {pager(visit, page, "tenant", "tenants")}
     }
     .into_any()
 }

@@ -7,8 +7,12 @@ use contract::permission::Permission;
 use control_plane::{Page, apis::ApiRecord};
 use leptos::prelude::*;
 
-use super::list::{pager, search};
-use crate::{fault::Fault, kit::*, visit::Visit};
+use crate::{
+    fault::Fault,
+    kit::*,
+    pages::list::{pager, search},
+    visit::Visit,
+};
 
 /// `GET apis`.
 pub(super) async fn list(visit: Visit) -> Result<HttpResponse, Fault> {

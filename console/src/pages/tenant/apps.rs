@@ -22,8 +22,12 @@ use contract::{
 use control_plane::{Page, applications::ApplicationRecord};
 use leptos::prelude::*;
 
-use super::list::{pager, search};
-use crate::{fault::Fault, kit::*, visit::Visit};
+use crate::{
+    fault::Fault,
+    kit::*,
+    pages::list::{pager, search},
+    visit::Visit,
+};
 
 /// What people call a kind of application.
 pub(super) fn kind_name(kind: ApplicationKind) -> &'static str {

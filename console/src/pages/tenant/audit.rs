@@ -16,8 +16,8 @@ use leptos::prelude::*;
 use serde_json::Value;
 
 use self::filter::Asked;
-use super::{list::pager, party::party};
-use crate::{fault::Fault, kit::*, visit::Visit};
+use super::party::party;
+use crate::{fault::Fault, kit::*, pages::list::pager, visit::Visit};
 
 /// `GET audit`: the tenant's log.
 pub(super) async fn show(visit: Visit) -> Result<HttpResponse, Fault> {

@@ -15,8 +15,12 @@ use control_plane::{
 };
 use leptos::prelude::*;
 
-use super::list::counted;
-use crate::{fault::Fault, kit::*, visit::Visit};
+use crate::{
+    fault::Fault,
+    kit::*,
+    pages::{list::counted, reach::words},
+    visit::Visit,
+};
 
 /// Events shown on this page.
 const RECENT: u64 = 6;
@@ -119,7 +123,7 @@ fn tiles(visit: &Visit, state: &State) -> AnyView {
         view! { <StatTile label="Applications" value=value href=href /> }
     });
     let reach = &state.reach;
-    let detail = format!("Effective on {} of {} nodes", reach.applied, reach.nodes);
+    let detail = words(reach);
     let (version, href) = (reach.version.to_string(), visit.href("releases"));
     let policies = state.policies.as_ref().map(|policies| {
         let changed = policies.iter().filter(|state| state.published.version > 1).count();

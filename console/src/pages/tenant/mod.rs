@@ -7,10 +7,8 @@
 mod apis;
 mod apps;
 pub(crate) mod audit;
-mod denied;
 mod home;
 mod lines;
-mod list;
 mod party;
 mod policies;
 mod releases;

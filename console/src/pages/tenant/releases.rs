@@ -14,8 +14,12 @@ use control_plane::{
 };
 use leptos::prelude::*;
 
-use super::list::pager;
-use crate::{fault::Fault, kit::*, visit::Visit};
+use crate::{
+    fault::Fault,
+    kit::*,
+    pages::{list::pager, reach::mark},
+    visit::Visit,
+};
 
 /// `GET releases`.
 pub(super) async fn list(visit: Visit) -> Result<HttpResponse, Fault> {
@@ -107,7 +111,7 @@ fn row(
 ) -> AnyView {
     let current = release.version == reach.version;
     let nodes = if current {
-        status(reach)
+        mark(reach)
     } else {
         view! { <span class="muted">"Superseded"</span> }.into_any()
     };
@@ -132,15 +136,4 @@ fn row(
         </tr>
     }
     .into_any()
-}
-
-/// How far the current version has come, in a word.
-pub(super) fn status(reach: &Effectiveness) -> AnyView {
-    let text = format!("On {} of {} nodes", reach.applied, reach.nodes);
-    let tone = match reach {
-        Effectiveness { rejected, .. } if !rejected.is_empty() => Tone::Bad,
-        Effectiveness { applied, nodes, .. } if *nodes > 0 && applied == nodes => Tone::Ok,
-        _ => Tone::Warn,
-    };
-    pill(tone, text)
 }

@@ -7,17 +7,20 @@ pub(super) mod edit;
 
 use actix_web::HttpResponse;
 use contract::{
-    duty::{Area, CATALOGUE, Duty},
+    duty::{Area, CATALOGUE, Duty, Standing},
     permission::Permission,
 };
 use control_plane::{Denial, responsibilities::MatrixRow};
 use leptos::prelude::*;
 
-use super::{
-    denied::{notice, why_not},
-    party::{acting, party},
+use super::party::{acting, party};
+use crate::{
+    denial::{notice, why_not},
+    fault::Fault,
+    kit::*,
+    pages::list::counted,
+    visit::Visit,
 };
-use crate::{fault::Fault, kit::*, visit::Visit};
 
 const TITLE: &str = "Responsibility matrix";
 
@@ -77,7 +80,8 @@ fn page(visit: &Visit, matrix: &[MatrixRow], denial: Option<&Denial>) -> AnyView
         <Notice tone=Tone::Info title="How to read it">
             "Accountable is the one party that answers for a duty. Who acts says whose people may use its permissions: \
              the vendor's, the customer's, or shared, which means that people of both may act while one party answers for it. \
-             Only people of the accountable party change a row."
+             Only people of the accountable party change a row. A planned duty is agreed already, but nothing can be done \
+             under it yet."
         </Notice>
         <section class="card table-card" aria-label="Responsibility matrix">
             <div class="table-box" tabindex="0" role="region" aria-label="Responsibility matrix">
@@ -120,9 +124,14 @@ fn row_view(visit: &Visit, row: &MatrixRow) -> AnyView {
     };
     let owed = (!duty.obligation.is_empty())
         .then(|| view! { <small>"Owed besides: "{duty.obligation}</small> });
+    // Agreed already, and nothing can be done under it yet: a reader must not look for the page.
+    let standing = duty.standing();
+    let planned = (standing == Standing::Planned).then(|| {
+        view! { " "{pill(Tone::Idle, standing.title())} }
+    });
     view! {
         <tr id=key.as_str()>
-            <th scope="row">{duty.title}<small>{duty.sentence}</small>{owed}</th>
+            <th scope="row">{duty.title}{planned}<small>{duty.sentence}</small>{owed}</th>
             <td class=class>{key_icon}{party(row.responsibility.accountable)}</td>
             <td>{acting(&row.responsibility)}</td>
             <td>{tag(duty.csf)}</td>
@@ -138,7 +147,7 @@ fn permissions(duty: &'static Duty) -> AnyView {
     if duty.permissions.is_empty() {
         return view! { <span class="muted text-xs">"None: proven outside"</span> }.into_any();
     }
-    let number = super::list::counted(duty.permissions.len(), "permission", "permissions");
+    let number = counted(duty.permissions.len(), "permission", "permissions");
     let keys: Vec<AnyView> = duty
         .permissions
         .iter()

@@ -11,14 +11,20 @@ use contract::{
     role::{Party, Role},
 };
 use control_plane::{
-    Denial, HeldRole, Mode, Scope,
+    Denial, Scope,
     assignments::{Assignment, Member},
-    operators::{Invitation, Invitee, Operator},
+    operators::Operator,
 };
 use leptos::prelude::*;
 
-use super::denied::{again, notice, why_not};
-use crate::{fault::Fault, flash::Flash, form::Form, kit::*, visit::Visit};
+use crate::{
+    denial::{again, notice, why_not},
+    fault::Fault,
+    form::Form,
+    kit::*,
+    pages::people,
+    visit::Visit,
+};
 
 const TITLE: &str = "Admin roles";
 
@@ -50,35 +56,9 @@ pub(super) async fn people(visit: Visit) -> Result<HttpResponse, Fault> {
 
 /// `POST roles/invite`.
 pub(super) async fn invite(visit: Visit, mut form: Form) -> Result<HttpResponse, Fault> {
-    let role = form.read::<Role>("role");
-    let invitee = Invitee {
-        name: form.text("name").to_owned(),
-        email: form.text("email").to_owned(),
-    };
-    for checked in [
-        contract::text::check_name("name", &invitee.name),
-        contract::text::check_email("email", &invitee.email),
-    ] {
-        checked.unwrap_or_else(|invalid| form.refuse_invalid(&invalid));
-    }
-    if let (Some(role), true) = (role, form.is_valid()) {
-        let wanted = HeldRole {
-            role,
-            scope: Scope::Tenant(visit.tenant().id),
-        };
-        match visit
-            .control_plane()
-            .invite_operator(visit.caller(), wanted, invitee, Mode::Commit)
-            .await
-        {
-            Ok(invited) => {
-                let text = format!("{} is now {}.", invited.operator.name, role.title());
-                return Ok(told(&visit, text, &invited.operator, &invited.invitation));
-            }
-            Err(refusal) => {
-                form.absorb(refusal, &[("role_held", "role"), ("other_party", "email")])?
-            }
-        }
+    let scope = Scope::Tenant(visit.tenant().id);
+    if let Some(invited) = people::invite(&visit, &mut form, scope).await? {
+        return Ok(people::invited(&visit, &invited, "roles"));
     }
     let people = People::load(&visit).await?;
     again(&visit, Permission::RolesManage, TITLE, || {
@@ -89,33 +69,8 @@ pub(super) async fn invite(visit: Visit, mut form: Form) -> Result<HttpResponse,
 
 /// `POST roles/resend` with `operator`.
 pub(super) async fn resend(visit: Visit, form: Form) -> Result<HttpResponse, Fault> {
-    let operator = form.text("operator").parse().map_err(|_| Fault::NotFound)?;
     let scope = Scope::Tenant(visit.tenant().id);
-    let control_plane = visit.control_plane();
-    let invitation = control_plane
-        .resend_invitation(visit.caller(), scope, operator)
-        .await?;
-    let members = control_plane.list_members(visit.caller(), scope).await?;
-    let member = members
-        .iter()
-        .find(|member| member.operator.id == operator)
-        .ok_or(Fault::NotFound)?;
-    Ok(told(&visit, String::new(), &member.operator, &invitation))
-}
-
-/// What became of an invitation; a role without an invitation is not half done, but must be told.
-fn told(visit: &Visit, text: String, operator: &Operator, invitation: &Invitation) -> HttpResponse {
-    let name = &operator.name;
-    let flash = match invitation {
-        Invitation::Sent => Flash::done(format!("{text} An invitation is on its way to {name}.")),
-        Invitation::NotNeeded => Flash::done(format!("{text} {name} has an account already.")),
-        Invitation::Tried => Flash::done(text),
-        Invitation::NotSent { reason } => Flash::warn(format!(
-            "{text} The invitation to {name} could not be sent: {reason} Send it again from the list."
-        )),
-    };
-    let log = visit.href(&format!("audit?object={}", operator.id));
-    visit.done(&flash.with_link("Audit event", log), &visit.href("roles"))
+    people::send_again(&visit, &form, scope, "roles").await
 }
 
 /// The two tabs.
@@ -157,14 +112,8 @@ fn members(visit: &Visit, members: &[Member]) -> AnyView {
         .into_any();
     }
     let rows: Vec<AnyView> = members.iter().map(|member| row(visit, member)).collect();
-    let columns = vec![
-        Column::text("Person"),
-        Column::text("Roles"),
-        Column::text("Since"),
-        Column::actions(),
-    ];
     view! {
-        <Card title="People"><Table label="People with a role in this tenant" columns=columns>{rows}</Table></Card>
+        <Card title="People"><Table label="People with a role in this tenant" columns=people::columns()>{rows}</Table></Card>
     }
     .into_any()
 }
@@ -184,20 +133,13 @@ fn row(visit: &Visit, member: &Member) -> AnyView {
         .roles
         .first()
         .map(|held| format!("by {}", held.created_by));
-    let resend = visit.may(Permission::RolesManage).then(|| {
-        let (action, csrf) = (visit.command("roles/resend"), visit.csrf());
-        let hidden = vec![("operator", operator.id.to_string())];
-        view! {
-            <PostForm action=action csrf=csrf hidden=hidden bare=true>
-                <Button small=true icon="mail">"Send invitation again"</Button>
-            </PostForm>
-        }
-    });
+    let resend = visit
+        .may(Permission::RolesManage)
+        .then(|| people::send_again_button(visit, "roles/resend", operator));
     view! {
         <tr>
-            <td>
-                <span class="row">{monogram(&operator.name, true)}<span>{operator.name.clone()}<small>{operator.email.clone()}</small></span></span>
-            </td>
+            <td>{people::person(operator)}</td>
+            <td>{people::state(operator)}</td>
             <td><div class="stack tight">{roles}</div></td>
             <td>{since}<small>{by}</small></td>
             <td class="end">{resend}</td>
@@ -234,7 +176,7 @@ fn invite_card(visit: &Visit, form: &Form) -> AnyView {
         .collect();
     let name = Field::text("name", "Name").view(form);
     let email = Field::email("email", "E-mail address")
-        .hint("The invitation goes here. Someone with an account already just gets the role.")
+        .hint("They get a mail with a link that works once, unless they can sign in already.")
         .view(form);
     let roles = choices(form, "role", "Role", false, roles);
     let (action, csrf) = (visit.command("roles/invite"), visit.csrf());

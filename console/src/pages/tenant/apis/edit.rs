@@ -3,7 +3,7 @@
 
 use actix_web::HttpResponse;
 use contract::{
-    api::{ADMIN_AUDIENCE, ApiScope, Audience},
+    api::{ApiScope, Audience},
     permission::Permission,
 };
 use control_plane::{
@@ -13,14 +13,14 @@ use control_plane::{
 use leptos::prelude::*;
 
 use crate::{
+    denial::again,
     fault::Fault,
     flash::Flash,
     form::Form,
     kit::*,
-    pages::tenant::{
-        denied::again,
-        lines::{further, numbered},
+    pages::{
         list::seen_version,
+        tenant::lines::{further, numbered},
     },
     visit::Visit,
 };
@@ -37,9 +37,9 @@ pub(in crate::pages::tenant) async fn create(
     visit: Visit,
     mut form: Form,
 ) -> Result<HttpResponse, Fault> {
-    let audience = form.read::<Audience>("audience");
-    let scopes = read_scopes(&mut form);
     let name = read_name(&mut form);
+    let scopes = read_scopes(&mut form);
+    let audience = form.read::<Audience>("audience");
     if let (Some(audience), true) = (audience, form.is_valid()) {
         let new = NewApi {
             name,
@@ -113,7 +113,7 @@ pub(in crate::pages::tenant) async fn delete(
     mut form: Form,
 ) -> Result<HttpResponse, Fault> {
     let record = load(&visit).await?;
-    if form.text("confirm") == record.api.name {
+    if form.confirms(&record.api.name) {
         let at = at(&visit, &form)?;
         match visit
             .control_plane()
@@ -121,16 +121,8 @@ pub(in crate::pages::tenant) async fn delete(
             .await
         {
             Ok(()) => return Ok(done(&visit, "Deleted", &record, &visit.href("apis"))),
-            Err(refusal) => form.absorb(
-                refusal,
-                &[("api_in_use", "confirm"), ("built_in", "confirm")],
-            )?,
+            Err(refusal) => form.absorb(refusal, &[("api_in_use", "confirm")])?,
         }
-    } else {
-        form.refuse(
-            "confirm",
-            format!("Type {} exactly as it stands here.", record.api.name),
-        );
     }
     // The upper form was not sent; it shows what is stored.
     let mut shown = form.clone();
@@ -177,9 +169,7 @@ fn done(visit: &Visit, verb: &str, record: &ApiRecord, to: &str) -> HttpResponse
 
 fn read_name(form: &mut Form) -> String {
     let name = form.text("name").to_owned();
-    if let Err(invalid) = contract::text::check_name("name", &name) {
-        form.refuse_invalid(&invalid);
-    }
+    form.hold("name", contract::text::check_name("name", &name));
     name
 }
 
@@ -263,15 +253,14 @@ fn page(visit: &Visit, record: &ApiRecord, form: &Form) -> AnyView {
         kv("Version", record.version.to_string()),
         kv("Last changed", time(record.updated_at, now)),
     ];
-    let may = visit.may(Permission::ApisEdit);
+    // Without the admin API nobody could administer anything; the methods refuse it as well.
+    let may = visit.may(Permission::ApisEdit) && !record.built_in();
     let settings = if may {
         edit(visit, record, form)
     } else {
         read_only(record)
     };
-    // Without it nobody could administer anything; the method refuses it as well.
-    let deletable = may && api.audience.as_str() != ADMIN_AUDIENCE;
-    let danger = deletable.then(|| danger(visit, record, form));
+    let danger = may.then(|| danger(visit, record, form));
     view! {
         <PageHead title=api.name.clone() crumbs=crumbs />
         <ErrorSummary form=form />
@@ -287,18 +276,10 @@ fn edit(visit: &Visit, record: &ApiRecord, form: &Form) -> AnyView {
     let fields = fields(form);
     let action = visit.command(&format!("apis/{}/update", record.api.id));
     let (hidden, csrf) = (vec![("version", record.version.to_string())], visit.csrf());
-    let (based, discard) = (
-        format!("Based on version {}", record.version),
-        page_of(visit, record),
-    );
+    let based = format!("Based on version {}", record.version);
+    let back = page_of(visit, record);
     view! {
-        <PostForm action=action csrf=csrf hidden=hidden>
-            {fields}
-            <SaveBar text=based>
-                <LinkButton href=discard>"Discard"</LinkButton>
-                <Button kind=ButtonKind::Primary>"Save"</Button>
-            </SaveBar>
-        </PostForm>
+        <EditForm action=action csrf=csrf hidden=hidden based=based back=back>{fields}</EditForm>
     }
     .into_any()
 }
@@ -314,19 +295,16 @@ fn read_only(record: &ApiRecord) -> AnyView {
 }
 
 fn danger(visit: &Visit, record: &ApiRecord, form: &Form) -> AnyView {
-    let name = &record.api.name;
-    let confirm = Field::text("confirm", format!("Type {name} to confirm")).view(form);
-    let action = visit.command(&format!("apis/{}/delete", record.api.id));
-    let (hidden, csrf) = (vec![("version", record.version.to_string())], visit.csrf());
-    view! {
-        <DangerZone title="Delete" consequence="Possible only while no application may call it. No token for it is issued from the next release on.">
-            <PostForm action=action csrf=csrf hidden=hidden>
-                {confirm}
-                <div class="form-actions"><Button kind=ButtonKind::DangerSolid icon="trash">"Delete API"</Button></div>
-            </PostForm>
-        </DangerZone>
-    }
-    .into_any()
+    let confirmation = Confirmation {
+        action: visit.command(&format!("apis/{}/delete", record.api.id)),
+        csrf: visit.csrf(),
+        hidden: vec![("version", record.version.to_string())],
+        name: record.api.name.clone(),
+        button: "Delete API",
+    };
+    let consequence = "Possible only while no application may call it. No token for it is issued from the next release on.";
+    view! { <ConfirmedDanger title="Delete" consequence=consequence confirmation=confirmation form=form /> }
+        .into_any()
 }
 
 #[cfg(test)]

@@ -18,16 +18,14 @@ use control_plane::{
 };
 use leptos::prelude::*;
 
-use super::frame::{Tab, frame, href, load};
+use super::frame::{Tab, frame, href, load, offers};
 use crate::{
+    denial::{again, notice, why_not},
     fault::Fault,
     flash::Flash,
     form::Form,
     kit::*,
-    pages::tenant::{
-        denied::{again, notice, why_not},
-        list::seen_version,
-    },
+    pages::list::seen_version,
     visit::Visit,
 };
 
@@ -105,7 +103,12 @@ pub(in crate::pages::tenant) async fn allow(
                 let name = access
                     .api(api)
                     .map_or("the API", |record| record.api.name.as_str());
-                let text = format!("{} may call {name}.", access.record.application.name);
+                let asked: Vec<&str> = form.all("scopes").collect();
+                let text = format!(
+                    "{} may call {name} with {}, and nothing else there.",
+                    access.record.application.name,
+                    asked.join(", ")
+                );
                 return Ok(done(&visit, &access.record, text));
             }
             Err(refusal) => form.absorb(
@@ -194,7 +197,7 @@ fn read_scopes(form: &mut Form) -> BTreeSet<Scope> {
 }
 
 fn page(visit: &Visit, access: &Access, chosen: Option<ApiId>, form: &Form) -> AnyView {
-    let may = visit.may(Permission::ClientGrantsEdit);
+    let may = offers(visit, &access.record, Permission::ClientGrantsEdit);
     let summary = view! { <ErrorSummary form=form /> }.into_any();
     let denial = notice(visit, access.denial.as_ref());
     let chosen = chosen.and_then(|id| access.api(id)).filter(|_| may);
@@ -228,7 +231,7 @@ fn grants(visit: &Visit, access: &Access) -> AnyView {
         Column::actions(),
     ];
     view! {
-        <Card title="APIs it may call"><Table label="APIs it may call" columns=columns>{rows}</Table></Card>
+        <Card title="APIs it may call" sub="These and no others, each with the listed scopes at most."><Table label="APIs it may call" columns=columns>{rows}</Table></Card>
     }
     .into_any()
 }
@@ -245,7 +248,7 @@ fn row(visit: &Visit, access: &Access, record: &ClientGrantRecord) -> AnyView {
         .iter()
         .map(|scope| tag(scope.as_str()))
         .collect();
-    let buttons = visit.may(Permission::ClientGrantsEdit).then(|| {
+    let buttons = offers(visit, &access.record, Permission::ClientGrantsEdit).then(|| {
         let application = grant.application;
         let change = visit.href(&format!("apps/{application}/access?api={}", grant.api));
         let action = visit.command(&format!("apps/{application}/access/{}/remove", grant.id));
@@ -285,9 +288,9 @@ fn choose_card(visit: &Visit, access: &Access) -> AnyView {
     if open.is_empty() {
         let apis = visit.href("apis");
         let text = if access.apis.is_empty() {
-            "The tenant has no APIs yet."
+            "The tenant has no APIs yet, so there is nothing to allow."
         } else {
-            "It may call every API of the tenant."
+            "No other API is left to allow: each one of the tenant is in the list above, with all that the application may ask of it."
         };
         return view! { <p class="muted">{text}" "<a href=apis>"APIs"</a></p> }.into_any();
     }

@@ -2,20 +2,15 @@
 
 use actix_web::HttpResponse;
 use contract::{application::ApplicationKind, permission::Permission, scope::join_scopes};
-use control_plane::{
-    Mode,
-    applications::{ApplicationChange, ApplicationRecord},
-};
+use control_plane::applications::{ApplicationChange, ApplicationRecord};
 use leptos::prelude::*;
 
 use super::{
     fields,
-    frame::{Tab, at, frame, href, load},
+    frame::{Edited, Tab, editor, frame, load, offers, update as update_tab},
     kind_name, sample,
 };
-use crate::{
-    fault::Fault, flash::Flash, form::Form, kit::*, pages::tenant::denied::again, visit::Visit,
-};
+use crate::{fault::Fault, form::Form, kit::*, visit::Visit};
 
 /// `GET apps/{id}`.
 pub(in crate::pages::tenant) async fn show(visit: Visit) -> Result<HttpResponse, Fault> {
@@ -31,35 +26,13 @@ pub(in crate::pages::tenant) async fn update(
 ) -> Result<HttpResponse, Fault> {
     let record = load(&visit).await?;
     let change = read(&mut form, record.application.kind);
-    if form.is_valid() {
-        let at = at(&visit, &form)?;
-        let control_plane = visit.control_plane();
-        match control_plane
-            .update_application(visit.caller(), at, change, Mode::Commit)
-            .await
-        {
-            Ok(after) => return Ok(saved(&visit, &after, Tab::Basics)),
-            Err(refusal) => form.absorb(refusal, &[])?,
-        }
-    }
-    again(
-        &visit,
-        Permission::ApplicationsEdit,
-        &Tab::Basics.title(&record),
-        || page(&visit, &record, &form),
+    update_tab(
+        Edited::new(&visit, &record, Tab::Basics),
+        form,
+        change,
+        |form| page(&visit, &record, form),
     )
     .await
-}
-
-/// Back to a tab, saying what was saved as which version.
-pub(super) fn saved(visit: &Visit, record: &ApplicationRecord, tab: Tab) -> HttpResponse {
-    let application = &record.application;
-    let text = format!("Saved {} as version {}.", application.name, record.version);
-    let log = visit.href(&format!("audit?object={}", application.id));
-    visit.done(
-        &Flash::done(text).with_link("Audit event", log),
-        &href(visit, record, tab),
-    )
 }
 
 fn filled(record: &ApplicationRecord) -> Form {
@@ -70,7 +43,7 @@ fn filled(record: &ApplicationRecord) -> Form {
 
 fn read(form: &mut Form, kind: ApplicationKind) -> ApplicationChange {
     ApplicationChange {
-        name: Some(form.text("name").to_owned()),
+        name: Some(fields::read_name(form)),
         scopes: kind.signs_people_in().then(|| fields::read_scopes(form)),
         grant_types: Some(fields::read_grants(form, kind)),
         auth_methods: fields::read_methods(form, kind),
@@ -84,7 +57,7 @@ fn read(form: &mut Form, kind: ApplicationKind) -> ApplicationChange {
 
 fn page(visit: &Visit, record: &ApplicationRecord, form: &Form) -> AnyView {
     let issuer = visit.control_plane().issuer(visit.tenant());
-    let settings = if visit.may(Permission::ApplicationsEdit) {
+    let settings = if offers(visit, record, Permission::ApplicationsEdit) {
         edit(visit, record, form)
     } else {
         read_only(record)
@@ -107,35 +80,20 @@ fn page(visit: &Visit, record: &ApplicationRecord, form: &Form) -> AnyView {
 
 fn edit(visit: &Visit, record: &ApplicationRecord, form: &Form) -> AnyView {
     let kind = record.application.kind;
-    let summary = view! { <ErrorSummary form=form /> }.into_any();
-    let name = Field::text("name", "Name")
-        .hint("People see it on the sign-in and consent pages.")
-        .view(form);
     let people = kind.signs_people_in().then(|| {
         let trusted = "It belongs to the tenant itself, so people are not asked for consent.";
         let first_party = toggle(form, "first_party", "First-party application", trusted);
         view! { {fields::scopes(form)}{first_party} }
     });
-    let protocol = fields::protocol(form, kind);
-    let algorithm = fields::algorithm(form);
-    let (action, csrf) = (
-        visit.command(&format!("apps/{}/update", record.application.id)),
-        visit.csrf(),
-    );
-    let hidden = vec![("version", record.version.to_string())];
-    let based = format!("Based on version {}", record.version);
-    let discard = href(visit, record, Tab::Basics);
-    view! {
-        {summary}
-        <PostForm action=action csrf=csrf hidden=hidden>
-            {name}{people}{protocol}{algorithm}
-            <SaveBar text=based>
-                <LinkButton href=discard>"Discard"</LinkButton>
-                <Button kind=ButtonKind::Primary>"Save"</Button>
-            </SaveBar>
-        </PostForm>
-    }
-    .into_any()
+    let fields = view! {
+        {fields::name(form, kind)}{people}{fields::protocol(form, kind)}{fields::algorithm(form)}
+    };
+    editor(
+        Edited::new(visit, record, Tab::Basics),
+        "update",
+        form,
+        fields.into_any(),
+    )
 }
 
 fn read_only(record: &ApplicationRecord) -> AnyView {

@@ -12,15 +12,15 @@ use control_plane::{
 use leptos::prelude::*;
 
 use super::{
-    frame::{Tab, at, frame, href, load},
+    frame::{Tab, at, frame, href, load, offers},
     warnings::working,
 };
 use crate::{
+    denial::{again, notice, why_not},
     fault::Fault,
     flash::Flash,
     form::Form,
     kit::*,
-    pages::tenant::denied::{again, notice, why_not},
     visit::Visit,
 };
 
@@ -186,9 +186,8 @@ fn page(
         .into_any()
     } else {
         let summary = view! { <ErrorSummary form=form /> }.into_any();
-        let add = visit
-            .may(Permission::SecretsManage)
-            .then(|| add(visit, record, form));
+        let add =
+            offers(visit, record, Permission::SecretsManage).then(|| add(visit, record, form));
         view! { {summary}{denial}{secrets(visit, record)}{add} }.into_any()
     };
     frame(visit, record, Tab::Credentials, content)
@@ -230,7 +229,7 @@ fn row(visit: &Visit, record: &ApplicationRecord, secret: &SecretRecord) -> AnyV
         Some(end) if ended => view! { "Ended "{time(end, now)} }.into_any(),
         Some(end) => time(end, now),
     };
-    let revoke = visit.may(Permission::SecretsManage).then(|| {
+    let revoke = offers(visit, record, Permission::SecretsManage).then(|| {
         let href = visit.href(&format!(
             "apps/{}/credentials/{}",
             record.application.id, secret.id

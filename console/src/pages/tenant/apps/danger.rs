@@ -10,11 +10,7 @@ use leptos::prelude::*;
 
 use super::frame::{Tab, at, frame, href, load};
 use crate::{
-    fault::Fault,
-    flash::Flash,
-    form::Form,
-    kit::*,
-    pages::tenant::{denied::again, list::counted},
+    denial::again, fault::Fault, flash::Flash, form::Form, kit::*, pages::list::counted,
     visit::Visit,
 };
 
@@ -57,8 +53,7 @@ pub(in crate::pages::tenant) async fn delete(
 ) -> Result<HttpResponse, Fault> {
     let record = load(&visit).await?;
     let name = &record.application.name;
-    if form.text("confirm") != name {
-        form.refuse("confirm", format!("Type {name} exactly as it stands here."));
+    if !form.confirms(name) {
         return again(
             &visit,
             Permission::ApplicationsEdit,
@@ -124,18 +119,13 @@ fn delete_card(visit: &Visit, record: &ApplicationRecord, form: &Form) -> AnyVie
         "Deletes {} with its {secrets} and all its API access. This cannot be undone, and its client ID is never given again.",
         application.name
     );
-    let confirm =
-        Field::text("confirm", format!("Type {} to confirm", application.name)).view(form);
-    let action = visit.command(&format!("apps/{}/delete", application.id));
-    let hidden = vec![("version", record.version.to_string())];
-    let csrf = visit.csrf();
-    view! {
-        <DangerZone title="Delete" consequence=consequence>
-            <PostForm action=action csrf=csrf hidden=hidden>
-                {confirm}
-                <div class="form-actions"><Button kind=ButtonKind::DangerSolid icon="trash">"Delete application"</Button></div>
-            </PostForm>
-        </DangerZone>
-    }
-    .into_any()
+    let confirmation = Confirmation {
+        action: visit.command(&format!("apps/{}/delete", application.id)),
+        csrf: visit.csrf(),
+        hidden: vec![("version", record.version.to_string())],
+        name: application.name.clone(),
+        button: "Delete application",
+    };
+    view! { <ConfirmedDanger title="Delete" consequence=consequence confirmation=confirmation form=form /> }
+        .into_any()
 }

@@ -18,6 +18,31 @@ use crate::{
     pages::tenant::lines::{further, numbered},
 };
 
+/// The name, and where people meet it.
+pub(super) fn name(form: &Form, kind: ApplicationKind) -> AnyView {
+    let hint = match kind.signs_people_in() {
+        true => "People see it on the sign-in and consent pages.",
+        false => "Administrators see it here and in the audit log; nobody signs in to it.",
+    };
+    Field::text("name", "Name").hint(hint).view(form)
+}
+
+/// Reads the name.
+pub(super) fn read_name(form: &mut Form) -> String {
+    let name = form.text("name").to_owned();
+    form.hold("name", contract::text::check_name("name", &name));
+    name
+}
+
+/// Reads both lists of addresses; somebody who signs in has to be sent somewhere.
+pub(super) fn read_addresses(form: &mut Form) -> (Vec<RedirectUri>, Vec<RedirectUri>) {
+    if form.lines("redirect_uris").next().is_none() {
+        form.refuse("redirect_uris", "Enter at least one redirect URI.");
+    }
+    let redirects = read_redirects(form, "redirect_uris");
+    (redirects, read_redirects(form, "post_logout_redirect_uris"))
+}
+
 /// Fills the redirect fields.
 pub(super) fn fill_redirects(form: &mut Form, application: &Application) {
     let lines = |uris: &[RedirectUri]| {
@@ -62,7 +87,7 @@ pub(super) fn redirects(form: &Form, kind: ApplicationKind) -> AnyView {
 }
 
 /// Reads a list of addresses; every line that is none becomes a problem with its number.
-pub(super) fn read_redirects(form: &mut Form, name: &str) -> Vec<RedirectUri> {
+fn read_redirects(form: &mut Form, name: &str) -> Vec<RedirectUri> {
     let mut uris = Vec::new();
     for (number, line) in numbered(form, name) {
         match line.parse::<RedirectUri>() {

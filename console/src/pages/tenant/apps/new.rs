@@ -12,9 +12,7 @@ use control_plane::{
 use leptos::prelude::*;
 
 use super::{fields, kind_name, sample};
-use crate::{
-    fault::Fault, flash::Flash, form::Form, kit::*, pages::tenant::denied::again, visit::Visit,
-};
+use crate::{denial::again, fault::Fault, flash::Flash, form::Form, kit::*, visit::Visit};
 
 const STEPS: [&str; 3] = ["Kind", "Settings", "Done"];
 const TITLE: &str = "New application";
@@ -77,14 +75,10 @@ fn first_form(kind: ApplicationKind) -> Form {
 }
 
 fn read(form: &mut Form, kind: ApplicationKind) -> NewApplication {
-    let mut new = NewApplication::of_kind(form.text("name"), kind);
-    if let Err(invalid) = contract::text::check_name("name", form.text("name")) {
-        form.refuse_invalid(&invalid);
-    }
+    let mut new = NewApplication::of_kind(fields::read_name(form), kind);
     new.signing_algorithm = fields::read_algorithm(form);
     if kind.signs_people_in() {
-        new.redirect_uris = fields::read_redirects(form, "redirect_uris");
-        new.post_logout_redirect_uris = fields::read_redirects(form, "post_logout_redirect_uris");
+        (new.redirect_uris, new.post_logout_redirect_uris) = fields::read_addresses(form);
         new.scopes = Some(fields::read_scopes(form));
     }
     new
@@ -138,9 +132,7 @@ fn choose(visit: &Visit, form: &Form) -> AnyView {
 }
 
 fn settings(visit: &Visit, form: &Form, kind: ApplicationKind) -> AnyView {
-    let name = Field::text("name", "Name")
-        .hint("People see it on the sign-in and consent pages.")
-        .view(form);
+    let name = fields::name(form, kind);
     let people = kind.signs_people_in().then(|| {
         let (redirects, scopes) = (fields::redirects(form, kind), fields::scopes(form));
         view! { {redirects}{scopes} }
@@ -148,7 +140,7 @@ fn settings(visit: &Visit, form: &Form, kind: ApplicationKind) -> AnyView {
     let machine = (!kind.signs_people_in()).then(|| {
         view! {
             <Notice tone=Tone::Info title="It can call no API yet">
-                "After it is made, say under API access which APIs it may call, and with which scopes."
+                "Until you name an API and its scopes under API access, it gets no token for any."
             </Notice>
         }
     });

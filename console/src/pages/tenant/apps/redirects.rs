@@ -2,18 +2,14 @@
 
 use actix_web::HttpResponse;
 use contract::permission::Permission;
-use control_plane::{
-    Mode,
-    applications::{ApplicationChange, ApplicationRecord},
-};
+use control_plane::applications::{ApplicationChange, ApplicationRecord};
 use leptos::prelude::*;
 
 use super::{
-    basics::saved,
     fields,
-    frame::{Tab, at, frame, href, load},
+    frame::{Edited, Tab, editor, frame, load, offers, update as update_tab},
 };
-use crate::{fault::Fault, form::Form, kit::*, pages::tenant::denied::again, visit::Visit};
+use crate::{fault::Fault, form::Form, kit::*, visit::Visit};
 
 /// `GET apps/{id}/redirects`.
 pub(in crate::pages::tenant) async fn show(visit: Visit) -> Result<HttpResponse, Fault> {
@@ -31,30 +27,17 @@ pub(in crate::pages::tenant) async fn update(
     mut form: Form,
 ) -> Result<HttpResponse, Fault> {
     let record = load(&visit).await?;
+    let (redirects, logout) = fields::read_addresses(&mut form);
     let change = ApplicationChange {
-        redirect_uris: Some(fields::read_redirects(&mut form, "redirect_uris")),
-        post_logout_redirect_uris: Some(fields::read_redirects(
-            &mut form,
-            "post_logout_redirect_uris",
-        )),
+        redirect_uris: Some(redirects),
+        post_logout_redirect_uris: Some(logout),
         ..ApplicationChange::default()
     };
-    if form.is_valid() {
-        let at = at(&visit, &form)?;
-        let control_plane = visit.control_plane();
-        match control_plane
-            .update_application(visit.caller(), at, change, Mode::Commit)
-            .await
-        {
-            Ok(after) => return Ok(saved(&visit, &after, Tab::Redirects)),
-            Err(refusal) => form.absorb(refusal, &[])?,
-        }
-    }
-    again(
-        &visit,
-        Permission::ApplicationsEdit,
-        &Tab::Redirects.title(&record),
-        || page(&visit, &record, &form),
+    update_tab(
+        Edited::new(&visit, &record, Tab::Redirects),
+        form,
+        change,
+        |form| page(&visit, &record, form),
     )
     .await
 }
@@ -67,7 +50,7 @@ fn page(visit: &Visit, record: &ApplicationRecord, form: &Form) -> AnyView {
                 text="It gets its tokens directly from the token endpoint, so there is no address to come back to." />
         }
         .into_any()
-    } else if visit.may(Permission::ApplicationsEdit) {
+    } else if offers(visit, record, Permission::ApplicationsEdit) {
         edit(visit, record, form)
     } else {
         let lines = |name: &str| form.raw(name).to_owned();
@@ -88,24 +71,11 @@ fn page(visit: &Visit, record: &ApplicationRecord, form: &Form) -> AnyView {
 }
 
 fn edit(visit: &Visit, record: &ApplicationRecord, form: &Form) -> AnyView {
-    let summary = view! { <ErrorSummary form=form /> }.into_any();
     let fields = fields::redirects(form, record.application.kind);
-    let (action, csrf) = (
-        visit.command(&format!("apps/{}/redirects", record.application.id)),
-        visit.csrf(),
-    );
-    let hidden = vec![("version", record.version.to_string())];
-    let based = format!("Based on version {}", record.version);
-    let discard = href(visit, record, Tab::Redirects);
-    view! {
-        {summary}
-        <PostForm action=action csrf=csrf hidden=hidden>
-            {fields}
-            <SaveBar text=based>
-                <LinkButton href=discard>"Discard"</LinkButton>
-                <Button kind=ButtonKind::Primary>"Save"</Button>
-            </SaveBar>
-        </PostForm>
-    }
-    .into_any()
+    editor(
+        Edited::new(visit, record, Tab::Redirects),
+        "redirects",
+        form,
+        fields,
+    )
 }

@@ -114,6 +114,7 @@ mod tests {
                 first_party: false,
             },
             secrets: vec![],
+            built_in: false,
             version: 1,
             created_at: DateTime::UNIX_EPOCH,
             updated_at: DateTime::UNIX_EPOCH,

@@ -1,183 +1,15 @@
-//! What a policy document consists of, member by member: the words for it, its unit and what is allowed.
+//! A policy document as people meet it: read, typed and compared.
 //!
-//! One table serves the readable page, the form and the comparison, so that they cannot use different
-//! words. The limits are hints for the person who types; the document's own check is what decides.
+//! All three are computed from one table of members ([`mod@members`]), so that they cannot use different words.
+
+mod members;
 
 use contract::policies::{Policy, PolicyKind, RegistrationMode};
 use leptos::prelude::*;
 use serde_json::{Map, Value};
 
+use self::members::{Member, Shape, members};
 use crate::{form::Form, kit::*};
-
-/// What can be typed for a member.
-#[derive(Debug, Clone, Copy)]
-enum Shape {
-    /// A whole number: least, most, unit.
-    Number(i64, i64, &'static str),
-    /// Yes or no, and what it means.
-    Switch(&'static str),
-    /// Who may register.
-    Mode,
-    /// Names, one per line.
-    Lines,
-}
-
-/// One member of a document.
-struct Member {
-    key: &'static str,
-    label: &'static str,
-    hint: &'static str,
-    shape: Shape,
-}
-
-const fn number(
-    key: &'static str,
-    label: &'static str,
-    hint: &'static str,
-    limits: (i64, i64, &'static str),
-) -> Member {
-    Member {
-        key,
-        label,
-        hint,
-        shape: Shape::Number(limits.0, limits.1, limits.2),
-    }
-}
-
-const fn switch(key: &'static str, label: &'static str, meaning: &'static str) -> Member {
-    Member {
-        key,
-        label,
-        hint: "",
-        shape: Shape::Switch(meaning),
-    }
-}
-
-const AUTHENTICATION: &[Member] = &[
-    number(
-        "delay_after_failures",
-        "Slow down after",
-        "Each further attempt then has to wait.",
-        (3, 20, "failures in a row"),
-    ),
-    number(
-        "block_after_failures",
-        "Block the password after",
-        "Must be more than the number above.",
-        (10, 100, "failures in a row"),
-    ),
-    number(
-        "block_minutes",
-        "A blocked password stays blocked for",
-        "",
-        (5, 1440, "minutes"),
-    ),
-];
-const PASSWORD: &[Member] = &[
-    number(
-        "min_length",
-        "Minimum length",
-        "15 is the floor while a password is the only proof (NIST SP 800-63B-4).",
-        (15, 64, "characters"),
-    ),
-    switch(
-        "refuse_common",
-        "Refuse common and breached passwords",
-        "Compared with a list that every node carries.",
-    ),
-    switch(
-        "refuse_context",
-        "Refuse passwords made of names",
-        "Of the tenant, or of the person's own name and address.",
-    ),
-];
-const SESSION: &[Member] = &[
-    number(
-        "idle_minutes",
-        "Sign out after inactivity of",
-        "Must not be longer than the limit below.",
-        (5, 43_200, "minutes"),
-    ),
-    number(
-        "absolute_hours",
-        "Sign out in any case after",
-        "Counted from the sign-in.",
-        (1, 720, "hours"),
-    ),
-];
-const TOKEN: &[Member] = &[
-    number(
-        "code_seconds",
-        "Authorization codes live",
-        "",
-        (10, 60, "seconds"),
-    ),
-    number(
-        "access_token_seconds",
-        "Access tokens live",
-        "APIs that only check signatures learn of a revocation when the token ends.",
-        (60, 600, "seconds"),
-    ),
-    number(
-        "id_token_seconds",
-        "ID tokens live",
-        "",
-        (60, 3600, "seconds"),
-    ),
-    number(
-        "refresh_idle_hours",
-        "Refresh tokens end, unused, after",
-        "Must not be longer than the limit below.",
-        (1, 2160, "hours"),
-    ),
-    number(
-        "refresh_absolute_days",
-        "Refresh tokens end in any case after",
-        "Counted from the sign-in.",
-        (1, 365, "days"),
-    ),
-    number(
-        "refresh_grace_seconds",
-        "A spent refresh token still answers for",
-        "For answers that got lost on the way. 0 switches it off.",
-        (0, 30, "seconds"),
-    ),
-];
-const REGISTRATION: &[Member] = &[
-    Member {
-        key: "mode",
-        label: "Who may create an account",
-        hint: "",
-        shape: Shape::Mode,
-    },
-    switch(
-        "ask_name",
-        "Ask for a name",
-        "As well as an e-mail address.",
-    ),
-    switch(
-        "verify_email",
-        "Prove the e-mail address first",
-        "By mail, before the account can be used. The answer then never tells whether the address was known.",
-    ),
-    Member {
-        key: "email_domains",
-        label: "Only addresses in these domains",
-        hint: "One per line, such as example.com. Empty means every domain.",
-        shape: Shape::Lines,
-    },
-];
-
-fn members(kind: PolicyKind) -> &'static [Member] {
-    match kind {
-        PolicyKind::Authentication => AUTHENTICATION,
-        PolicyKind::Password => PASSWORD,
-        PolicyKind::Session => SESSION,
-        PolicyKind::Token => TOKEN,
-        PolicyKind::Registration => REGISTRATION,
-        _ => &[],
-    }
-}
 
 fn values(document: &Policy) -> Map<String, Value> {
     match serde_json::to_value(document) {
@@ -190,8 +22,7 @@ fn values(document: &Policy) -> Map<String, Value> {
 pub(super) fn facts(document: &Policy) -> Vec<(String, AnyView)> {
     let values = values(document);
     members(document.kind())
-        .iter()
-        .map(|member| kv(member.label, words(member, values.get(member.key))))
+        .map(|member| kv(member.label, words(&member, values.get(member.key))))
         .collect()
 }
 
@@ -199,12 +30,11 @@ pub(super) fn facts(document: &Policy) -> Vec<(String, AnyView)> {
 pub(super) fn differences(before: &Policy, after: &Policy) -> Vec<FieldChange> {
     let (old, new) = (values(before), values(after));
     members(before.kind())
-        .iter()
         .filter(|member| old.get(member.key) != new.get(member.key))
         .map(|member| FieldChange {
             name: member.label.to_owned(),
-            before: Some(words(member, old.get(member.key))),
-            after: Some(words(member, new.get(member.key))),
+            before: Some(words(&member, old.get(member.key))),
+            after: Some(words(&member, new.get(member.key))),
         })
         .collect()
 }
@@ -217,8 +47,8 @@ pub(super) fn text(document: &Policy) -> String {
 fn words(member: &Member, value: Option<&Value>) -> String {
     match (member.shape, value) {
         (Shape::Number(_, _, unit), Some(Value::Number(number))) => format!("{number} {unit}"),
-        (Shape::Switch(_), Some(Value::Bool(true))) => "Yes".to_owned(),
-        (Shape::Switch(_), Some(Value::Bool(false))) => "No".to_owned(),
+        (Shape::Switch, Some(Value::Bool(true))) => "Yes".to_owned(),
+        (Shape::Switch, Some(Value::Bool(false))) => "No".to_owned(),
         (Shape::Mode, Some(Value::String(mode))) => mode_words(mode).to_owned(),
         (Shape::Lines, Some(Value::Array(lines))) if lines.is_empty() => "Every domain".to_owned(),
         (Shape::Lines, Some(Value::Array(lines))) => lines
@@ -259,14 +89,13 @@ pub(super) fn filled(document: &Policy) -> Form {
 
 /// The names of a kind's form members.
 pub(super) fn keys(kind: PolicyKind) -> impl Iterator<Item = &'static str> {
-    members(kind).iter().map(|member| member.key)
+    members(kind).map(|member| member.key)
 }
 
 /// The fields of a kind.
 pub(super) fn fields(kind: PolicyKind, form: &Form) -> AnyView {
     members(kind)
-        .iter()
-        .map(|member| field(member, form))
+        .map(|member| field(&member, form))
         .collect::<Vec<AnyView>>()
         .into_any()
 }
@@ -285,7 +114,7 @@ fn field(member: &Member, form: &Form) -> AnyView {
                 .hint(hint)
                 .view(form)
         }
-        Shape::Switch(meaning) => toggle(form, member.key, member.label, meaning),
+        Shape::Switch => toggle(form, member.key, member.label, member.hint),
         Shape::Mode => {
             let modes = [RegistrationMode::Open, RegistrationMode::InviteOnly];
             let options = modes
@@ -307,7 +136,7 @@ pub(super) fn read(kind: PolicyKind, form: &mut Form) -> Option<Policy> {
     for member in members(kind) {
         let value = match member.shape {
             Shape::Number(least, most, _) => form.number(member.key, least..=most).map(Value::from),
-            Shape::Switch(_) => Some(Value::from(form.has(member.key, "on"))),
+            Shape::Switch => Some(Value::from(form.has(member.key, "on"))),
             Shape::Mode => Some(Value::from(form.text(member.key))),
             Shape::Lines => Some(form.lines(member.key).collect::<Vec<_>>().into()),
         };
@@ -340,7 +169,7 @@ mod tests {
     fn every_member_of_every_kind_has_a_row_and_survives_its_form() {
         for kind in Policy::WRITABLE {
             let document = Policy::default_for(kind).unwrap();
-            let known: Vec<&str> = members(kind).iter().map(|member| member.key).collect();
+            let known: Vec<&str> = members(kind).map(|member| member.key).collect();
             for key in values(&document).keys().filter(|key| *key != "kind") {
                 assert!(known.contains(&key.as_str()), "{kind}: {key}");
             }

@@ -14,12 +14,7 @@ use leptos::prelude::*;
 
 use super::{document, title, way};
 use crate::{
-    fault::Fault,
-    flash::Flash,
-    form::Form,
-    kit::*,
-    pages::tenant::{denied::again, list::seen_version},
-    visit::Visit,
+    fault::Fault, flash::Flash, form::Form, kit::*, pages::list::seen_version, visit::Visit,
 };
 
 /// `GET policies/{kind}/draft`.
@@ -42,6 +37,8 @@ pub(in crate::pages::tenant) async fn save(
     mut form: Form,
 ) -> Result<HttpResponse, Fault> {
     let (kind, state) = load(&visit).await?;
+    // Before anything is said about the form: who may not save gets a refusal that is written down.
+    visit.require(Some(Permission::PolicyDraft(kind))).await?;
     if let Some(document) = document::read(kind, &mut form) {
         let in_force = state.published.version;
         if form.text("base").parse() != Ok(in_force) {
@@ -69,13 +66,9 @@ pub(in crate::pages::tenant) async fn save(
             Err(refusal) => form.absorb(refusal, &[])?,
         }
     }
-    again(
-        &visit,
-        Permission::PolicyDraft(kind),
-        &format!("Draft of the {}", title(kind)),
-        || page(&visit, &state, &form),
-    )
-    .await
+    Ok(visit.refused(&format!("Draft of the {}", title(kind)), || {
+        page(&visit, &state, &form)
+    }))
 }
 
 /// `POST policies/{kind}/discard`.
@@ -140,13 +133,9 @@ fn page(visit: &Visit, state: &PolicyState, form: &Form) -> AnyView {
         {stepper(&["Draft", "Review", "In force"], 0)}
         <ErrorSummary form=form />
         {moved}
-        <PostForm action=action csrf=csrf hidden=hidden>
+        <EditForm action=action csrf=csrf hidden=hidden based=based back=cancel leave="Cancel" save="Save and review">
             {fields}
-            <SaveBar text=based>
-                <LinkButton href=cancel>"Cancel"</LinkButton>
-                <Button kind=ButtonKind::Primary>"Save and review"</Button>
-            </SaveBar>
-        </PostForm>
+        </EditForm>
     }
     .into_any()
 }

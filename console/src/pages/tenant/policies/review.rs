@@ -16,11 +16,12 @@ use leptos::prelude::*;
 
 use super::{document, title, way};
 use crate::{
+    denial::{notice, why_not},
     fault::Fault,
     flash::Flash,
     form::Form,
     kit::*,
-    pages::tenant::denied::{notice, why_not},
+    pages::reach::words,
     visit::Visit,
 };
 
@@ -81,10 +82,7 @@ async fn said(
         .control_plane()
         .effectiveness(visit.caller(), visit.tenant().id)
         .await?;
-    Ok(format!(
-        "{text} Effective on {} of {} nodes so far.",
-        reach.applied, reach.nodes
-    ))
+    Ok(format!("{text} {}.", words(&reach)))
 }
 
 async fn answer(

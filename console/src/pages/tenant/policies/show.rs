@@ -10,12 +10,10 @@ use leptos::prelude::*;
 
 use super::{document, purpose, title, way};
 use crate::{
+    denial::{notice, why_not},
     fault::Fault,
     kit::*,
-    pages::tenant::{
-        denied::{notice, why_not},
-        list::pager,
-    },
+    pages::list::pager,
     visit::Visit,
 };
 

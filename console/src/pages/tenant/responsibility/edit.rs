@@ -10,14 +10,14 @@ use leptos::prelude::*;
 
 use super::{TITLE, lock};
 use crate::{
+    denial::again,
     fault::Fault,
     flash::Flash,
     form::Form,
     kit::*,
-    pages::tenant::{
-        denied::again,
+    pages::{
         list::seen_version,
-        party::{acting, party},
+        tenant::party::{acting, party},
     },
     visit::Visit,
 };
@@ -36,43 +36,44 @@ pub(in crate::pages::tenant) async fn show(visit: Visit) -> Result<HttpResponse,
 /// `POST responsibility/{duty}/review`: tries the change and says what it would do.
 pub(in crate::pages::tenant) async fn review(
     visit: Visit,
-    mut form: Form,
+    form: Form,
 ) -> Result<HttpResponse, Fault> {
-    let row = load(&visit).await?;
-    if let Some(wanted) = attempt(&visit, &row, &mut form, Mode::DryRun).await? {
-        return Ok(visit.page(&heading(&row), || review_view(&visit, &row, &wanted)));
-    }
-    again(
-        &visit,
-        Permission::ResponsibilitiesEdit,
-        &heading(&row),
-        || page(&visit, &row, &form),
-    )
+    submit(&visit, form, Mode::DryRun, |row, wanted| {
+        visit.page(&heading(row), || review_view(&visit, row, wanted))
+    })
     .await
 }
 
 /// `POST responsibility/{duty}/save`.
 pub(in crate::pages::tenant) async fn save(
     visit: Visit,
-    mut form: Form,
+    form: Form,
 ) -> Result<HttpResponse, Fault> {
-    let row = load(&visit).await?;
-    if attempt(&visit, &row, &mut form, Mode::Commit)
-        .await?
-        .is_some()
-    {
+    submit(&visit, form, Mode::Commit, |row, _| {
         let duty = row.responsibility.duty;
         let log = visit.href(&format!("audit?object={duty}"));
         let text = format!("Changed who is responsible for {}.", duty.duty().title);
         let flash = Flash::done(text).with_link("Audit event", log);
-        return Ok(visit.done(&flash, &visit.href(&format!("responsibility#{duty}"))));
+        visit.done(&flash, &visit.href(&format!("responsibility#{duty}")))
+    })
+    .await
+}
+
+/// Tries or makes the change that the form asks for; `answer` says what it does, or the form comes again.
+async fn submit(
+    visit: &Visit,
+    mut form: Form,
+    mode: Mode,
+    answer: impl FnOnce(&MatrixRow, &Responsibility) -> HttpResponse,
+) -> Result<HttpResponse, Fault> {
+    let row = load(visit).await?;
+    if let Some(wanted) = attempt(visit, &row, &mut form, mode).await? {
+        return Ok(answer(&row, &wanted));
     }
-    again(
-        &visit,
-        Permission::ResponsibilitiesEdit,
-        &heading(&row),
-        || page(&visit, &row, &form),
-    )
+    let title = heading(&row);
+    again(visit, Permission::ResponsibilitiesEdit, &title, || {
+        page(visit, &row, &form)
+    })
     .await
 }
 
@@ -91,7 +92,11 @@ async fn attempt(
     form: &mut Form,
     mode: Mode,
 ) -> Result<Option<Responsibility>, Fault> {
-    let Some(accountable) = form.read::<Party>("accountable") else {
+    let accountable = form.read::<Party>("accountable");
+    if form.all("actors").next().is_none() {
+        form.refuse("actors", "Tick at least one party.");
+    }
+    let (Some(accountable), true) = (accountable, form.is_valid()) else {
         return Ok(None);
     };
     let wanted = Responsibility {

@@ -5,7 +5,7 @@
 
 use actix_web::HttpResponse;
 use contract::{
-    duty::{CATALOGUE, Duty, DutyKey},
+    duty::{CATALOGUE, Duty, DutyKey, Standing},
     permission::Permission,
     role::Role,
 };
@@ -99,7 +99,11 @@ fn of_tenant(duty: &'static Duty) -> impl Iterator<Item = Permission> {
 
 fn group(duty: &'static Duty, matrix: &[MatrixRow]) -> Vec<AnyView> {
     let columns = Role::ALL.len() + 1;
-    let head = format!("{}: {}", duty.area.title(), duty.title);
+    let planned = match duty.standing() {
+        Standing::Planned => " (planned: nothing can be done under it yet)",
+        Standing::Enforced | Standing::Obligation => "",
+    };
+    let head = format!("{}: {}{planned}", duty.area.title(), duty.title);
     let mut rows = vec![
         view! { <tr class="group"><th colspan=columns scope="colgroup">{head}</th></tr> }
             .into_any(),

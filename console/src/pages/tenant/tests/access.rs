@@ -10,11 +10,10 @@ async fn api_access_is_given_scope_by_scope() {
     let owner = world.person("Mara", Role::TenantOwner).await;
     let id = shop(&world, &owner).await;
     let access = format!("apps/{id}/access");
-    world
-        .get(&owner, &access)
-        .await
-        .is(200)
-        .shows(&["It may call no API", "The tenant has no APIs yet."]);
+    world.get(&owner, &access).await.is(200).shows(&[
+        "It may call no API",
+        "The tenant has no APIs yet, so there is nothing to allow.",
+    ]);
     let api = [
         ("name", "Orders"),
         ("audience", "https://orders.example"),
@@ -50,10 +49,12 @@ async fn api_access_is_given_scope_by_scope() {
         .is(303);
     let page = world.get(&owner, &access).await;
     page.shows(&[
-        "Shop may call Orders.",
+        "Shop may call Orders with orders:read, and nothing else there.",
+        "No other API is left to allow",
         "<span class=\"tag\">orders:read</span>",
         "Change scopes",
     ]);
+    page.hides(&["every API"]);
     let stale = [
         ("version", "7"),
         ("api", api.as_str()),

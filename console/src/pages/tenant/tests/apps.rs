@@ -364,3 +364,33 @@ async fn a_vendor_reads_and_another_tenants_people_find_nothing() {
         .await
         .is(404);
 }
+
+#[actix_web::test]
+async fn what_is_built_in_is_shown_and_not_offered_for_change() {
+    let world = World::new().await;
+    let owner = world.person("Vera", Role::PlatformOwner).await;
+    let platform = "/t/platform/production";
+    let console = id_in(&world.get_at(&owner, &format!("{platform}/apps")).await);
+    for tab in ["", "/redirects", "/credentials", "/access"] {
+        let page = world
+            .get_at(&owner, &format!("{platform}/apps/{console}{tab}"))
+            .await;
+        page.is(200)
+            .shows(&["Built in", "lock everybody out"])
+            .hides(&[
+                &format!("/cmd/t/platform/production/apps/{console}"),
+                "Danger zone",
+            ]);
+    }
+    let apis = world.get_at(&owner, &format!("{platform}/apis")).await;
+    let at = apis.body.find("api_").expect("an API's id");
+    let page = world
+        .get_at(
+            &owner,
+            &format!("{platform}/apis/{}", &apis.body[at..at + 30]),
+        )
+        .await;
+    page.is(200)
+        .shows(&["urn:bailiwick:admin"])
+        .hides(&["/cmd/t/platform/production/apis"]);
+}

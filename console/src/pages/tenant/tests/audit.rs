@@ -90,7 +90,11 @@ async fn a_release_names_its_change() {
     world.post(&owner, "apis/create", &api).await.is(303);
     let page = world.get(&owner, "releases").await;
     page.is(200).shows(&[
-        "Version 2", "Version 1", "Created API", "Created the tenant", "On 0 of 0 nodes",
+        "Version 2",
+        "Version 1",
+        "Created API",
+        "Created the tenant",
+        "No node of the region has reported yet",
         "Superseded",
     ]);
 }

@@ -168,7 +168,7 @@ impl World {
             .await
             .unwrap();
         let session = control_plane
-            .begin_console_session(subject, &Secret::new("id token"))
+            .begin_console_session(subject, &Secret::new("id token"), "req_test")
             .await
             .unwrap();
         let found = control_plane

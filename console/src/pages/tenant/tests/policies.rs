@@ -71,7 +71,7 @@ async fn a_draft_is_reviewed_in_words_and_published() {
     let page = world.get_at(&owner, &done.location).await;
     page.is(200).shows(&[
         "Published version 2 of the Passwords policy.",
-        "Effective on 0 of 0 nodes",
+        "No node of the region has reported yet.",
         "20 characters",
         "action=policies.publish",
     ]);
@@ -119,6 +119,14 @@ async fn the_vendor_reads_the_policy_and_the_duty_that_keeps_them_out() {
         )
         .await
         .is(403);
+    // Looking for the form and both ways of sending it are in the log, each with the duty.
+    let owner = world.person("Mara", Role::TenantOwner).await;
+    let log = world.get(&owner, "audit?outcome=refused").await;
+    assert!(
+        log.body.matches("tenant.policies.password.draft").count() >= 3,
+        "{}",
+        log.body
+    );
     world
         .get(&vendor, "policies/password/review")
         .await

@@ -1,4 +1,4 @@
-//! What every list of a tenant has: a search box and a pager that keep the rest of the address.
+//! What every list has: a search box and a pager that keep the rest of the address.
 
 use control_plane::Page;
 use leptos::prelude::*;
@@ -6,7 +6,7 @@ use leptos::prelude::*;
 use crate::{kit::*, visit::Visit};
 
 /// The search box above a list; a plain GET form.
-pub(super) fn search(visit: &Visit, label: &'static str) -> AnyView {
+pub(crate) fn search(visit: &Visit, label: &'static str) -> AnyView {
     let text = visit.query("q");
     let clear = text.as_ref().map(|_| {
         let href = visit.path().to_owned();
@@ -27,7 +27,7 @@ pub(super) fn search(visit: &Visit, label: &'static str) -> AnyView {
 }
 
 /// First and next page, and how many things are on this one; `one` and `many` name them.
-pub(super) fn pager<T>(visit: &Visit, page: &Page<T>, one: &str, many: &str) -> AnyView {
+pub(crate) fn pager<T>(visit: &Visit, page: &Page<T>, one: &str, many: &str) -> AnyView {
     let shown = counted(page.items.len(), one, many);
     let first = visit
         .query("after")
@@ -40,12 +40,12 @@ pub(super) fn pager<T>(visit: &Visit, page: &Page<T>, one: &str, many: &str) -> 
 }
 
 /// `1 application`, `3 applications`.
-pub(super) fn counted(number: usize, one: &str, many: &str) -> String {
+pub(crate) fn counted(number: usize, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })
 }
 
 /// The version that a form was shown with. A form without a readable one has seen none, so it may
 /// overwrite none: stored things count from 1, and 0 says that there was nothing yet.
-pub(super) fn seen_version(form: &crate::form::Form) -> Option<i64> {
+pub(crate) fn seen_version(form: &crate::form::Form) -> Option<i64> {
     Some(form.text("version").parse().unwrap_or(0))
 }
