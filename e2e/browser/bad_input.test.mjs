@@ -91,7 +91,7 @@ test('a form without its token is refused', async (t) => {
   await person.page.getByRole('heading', { name: "This form can't be accepted" }).waitFor();
 });
 
-test('a taken and an illegal slug are told beside the field, and the rest stays', async (t) => {
+test('a taken and an illegal short name are told beside the field, and the rest stays', async (t) => {
   const person = await seated(t, 'platform_owner', '/p/tenants/new', 422, 409, 400);
   for (const slug of ['acme', 'Not A Slug']) {
     await person.page.locator('#name').fill('Second Acme');

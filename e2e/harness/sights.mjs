@@ -3,6 +3,7 @@
 // `status` names the answers of 400 and above that a sight is about; any other one fails it. A console page
 // that is missing here is noticed by `browser/pages.test.mjs`, which compares the list with the navigation.
 
+import { Application } from './application.mjs';
 import { beginSignIn, discover } from './relying_party.mjs';
 import * as steps from './steps.mjs';
 
@@ -164,6 +165,8 @@ export async function unseen(person, product, role, path) {
   return links.filter((link) => !seen.has(link));
 }
 
+const NEW_PASSWORD = 'four calm otters crossed';
+
 /** Goes to the demo application's sign-in page. */
 async function toSignIn({ page }, product, request) {
   const config = await discover(product.demo.issuer, product.demo.application);
@@ -205,11 +208,57 @@ export const hostedPages = [
     },
   },
   {
+    name: 'hosted-register-sent',
+    async go(person, product) {
+      await toRegister(person, product);
+      await steps.signInHere(person, { email: 'kim@customer.example', password: NEW_PASSWORD });
+      await person.page.getByRole('heading', { name: 'Check your mail' }).waitFor();
+    },
+  },
+  {
+    name: 'hosted-verify',
+    async go(person, product) {
+      await steps.openLinkInMail(person, product, 'kim@customer.example');
+      await person.page.getByRole('button', { name: 'Confirm' }).waitFor();
+    },
+  },
+  {
+    name: 'hosted-verified',
+    async go(person, product) {
+      await steps.openLinkInMail(person, product, 'kim@customer.example');
+      await person.page.getByRole('button', { name: 'Confirm' }).click();
+      await person.page.getByRole('status').filter({ hasText: 'address is confirmed' }).waitFor();
+    },
+  },
+  {
     name: 'hosted-consent',
     async go(person, product) {
       await toRegister(person, product);
-      await steps.signInHere(person, { email: 'eve@customer.example', password: 'four calm otters crossed' });
+      await steps.createAccount(person, product, { email: 'eve@customer.example', password: NEW_PASSWORD });
       await person.page.locator('#allow').waitFor();
+    },
+  },
+  {
+    name: 'hosted-consents',
+    async go(person, product) {
+      const shop = await Application.listen();
+      await shop.connect(product.demo.issuer, product.demo.application);
+      await person.page.goto(shop.url);
+      await steps.signInHere(person, product.demo.user);
+      await person.page.locator('#allow').click();
+      await person.page.getByRole('heading', { name: 'Signed in as' }).waitFor();
+      await shop.close();
+      await person.page.goto(`${product.demo.issuer}/consents`);
+      await person.page.getByRole('button', { name: 'Withdraw' }).waitFor();
+    },
+  },
+  {
+    name: 'hosted-consents-withdrawn',
+    async go(person, product) {
+      await asMember(person, product, '/');
+      await person.page.getByRole('link', { name: 'What you allowed' }).click();
+      await person.page.getByRole('button', { name: 'Withdraw' }).click();
+      await person.page.getByRole('status').filter({ hasText: 'Withdrawn' }).waitFor();
     },
   },
   { name: 'hosted-account', go: (person, product) => asMember(person, product, '/') },

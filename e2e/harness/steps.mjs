@@ -42,6 +42,21 @@ export async function acceptInvitation(person, product, { email, password }) {
   await person.page.waitForURL((url) => !url.pathname.endsWith('/invite') || !url.search);
 }
 
+/**
+ * Creates the account whose form is open: chooses a password, proves the address by the link in the mailbox,
+ * and signs in, as a person does who reads the mail in the same browser.
+ */
+export async function createAccount(person, product, { email, password }) {
+  const { page } = person;
+  canary(password);
+  await signInHere(person, { email, password });
+  await page.getByRole('heading', { name: 'Check your mail' }).waitFor();
+  await openLinkInMail(person, product, email);
+  await page.getByRole('button', { name: 'Confirm' }).click();
+  await page.getByRole('status').filter({ hasText: 'address is confirmed' }).waitFor();
+  await signInHere(person, { email, password });
+}
+
 /** Takes the one-time setup link of an empty installation, and sets a password. */
 export async function becomeFirstOperator({ page }, product, { name, email, password }) {
   canary(password);

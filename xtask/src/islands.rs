@@ -5,7 +5,8 @@
 //! - `islands.<hash>.js` is an ES module that loads `islands_bg.<hash>.wasm` from beside itself; each
 //!   has a brotli twin with `.br` appended. The hash is of the content, so both may be cached for ever.
 //! - `manifest.json` is one flat object: `js` and `wasm` (file names), `js_bytes`, `js_brotli_bytes`,
-//!   `wasm_bytes`, `wasm_brotli_bytes`.
+//!   `wasm_bytes`, `wasm_brotli_bytes`, and `sources`: the fingerprint of `console/islands/src`
+//!   (`console/build/sources.rs`), without which the console does not embed the bundle.
 //! - Without a WASM toolchain there is no `console/dist`, and the console serves pages without scripts.
 //!
 //! The bundle is built only when its inputs changed. It must never be a condition for building or
@@ -24,9 +25,10 @@ pub const LIMIT: u64 = 200_000;
 /// The target the islands are compiled for.
 pub const TARGET: &str = "wasm32-unknown-unknown";
 /// What the bundle is made of; `xtask/tests/architecture.rs` keeps the crates of this list complete.
-const INPUTS: [&str; 8] = [
+const INPUTS: [&str; 9] = [
     "contract",
     "console/islands",
+    "console/build/sources.rs",
     "Cargo.lock",
     "Cargo.toml",
     ".cargo/config.toml",

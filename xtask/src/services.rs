@@ -40,7 +40,11 @@ impl Drop for Service {
     }
 }
 
-/// Starts a PostgreSQL whose programs lie in `bin`; its superuser `postgres` needs no password.
+/// Whom the suites connect as: a plain role that may make databases and owns those it makes. A superuser
+/// would not be bound by row-level security, and the product refuses to run as one.
+const PLAIN_ROLE: &str = "bailiwick";
+
+/// Starts a PostgreSQL whose programs lie in `bin`; the role of its URL is plain and needs no password.
 ///
 /// # Errors
 /// When a cluster cannot be made or does not become ready within a minute.
@@ -61,6 +65,7 @@ pub fn postgres(bin: &Path) -> Result<Service> {
     if !made.status.success() {
         return Err(format!("initdb: {}", String::from_utf8_lossy(&made.stderr)).into());
     }
+    make_plain_role(bin, &data, &account, home.path())?;
 
     let port = free_port()?;
     let mut server = Command::new(bin.join("postgres"));
@@ -76,7 +81,7 @@ pub fn postgres(bin: &Path) -> Result<Service> {
     let log = home.path().join("postgres.log");
     let child = start(&mut server, &log)?;
     let mut service = Service {
-        url: format!("postgres://postgres@127.0.0.1:{port}/postgres"),
+        url: format!("postgres://{PLAIN_ROLE}@127.0.0.1:{port}/postgres"),
         child,
         // Immediate shutdown: there is nothing to save.
         stop: Signal::SIGQUIT,
@@ -86,6 +91,30 @@ pub fn postgres(bin: &Path) -> Result<Service> {
         written.contains("database system is ready to accept connections")
     })?;
     Ok(service)
+}
+
+/// Single-user mode: no client program is needed, and nobody can connect meanwhile.
+fn make_plain_role(bin: &Path, data: &Path, account: &Account, home: &Path) -> Result<()> {
+    let mut server = Command::new(bin.join("postgres"));
+    server
+        .args(["--single", "-F", "-D"])
+        .arg(data)
+        .arg("postgres");
+    account.apply(&mut server, home);
+    server
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped());
+    let mut child = server.spawn()?;
+    if let Some(mut input) = child.stdin.take() {
+        writeln!(input, "CREATE ROLE {PLAIN_ROLE} LOGIN CREATEDB")?;
+    }
+    let ended = child.wait_with_output()?;
+    let said = String::from_utf8_lossy(&ended.stderr);
+    if !ended.status.success() || said.contains("ERROR") {
+        return Err(format!("the role {PLAIN_ROLE} cannot be made: {said}").into());
+    }
+    Ok(())
 }
 
 /// Starts a Redis without persistence.

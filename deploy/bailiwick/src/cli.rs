@@ -8,6 +8,7 @@ use std::{net::SocketAddr, path::PathBuf};
 use chrono::TimeDelta;
 use clap::{Args, Parser, Subcommand};
 use contract::{role::Role, tenant::Slug};
+use host::listen::parse_address;
 use serde::Serialize;
 
 /// Managed customer identity in which who holds authority is written down, enforced and reversible.
@@ -41,10 +42,10 @@ pub struct Up {
     #[command(flatten)]
     pub settings: Settings,
     /// Console and admin API [default: 127.0.0.1:7000]
-    #[arg(long, value_name = "IP:PORT")]
+    #[arg(long, value_name = "IP:PORT", value_parser = parse_address)]
     pub console_addr: Option<SocketAddr>,
     /// Tenant endpoints and hosted pages [default: 127.0.0.1:7100]
-    #[arg(long, value_name = "IP:PORT")]
+    #[arg(long, value_name = "IP:PORT", value_parser = parse_address)]
     pub auth_addr: Option<SocketAddr>,
     /// Seed a vendor and a tenant `acme`, and write their credentials to demo.json
     #[arg(long)]

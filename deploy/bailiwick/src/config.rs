@@ -10,8 +10,12 @@ use std::{
 };
 
 use contract::tenant::Region;
-use data_plane::process::{
-    Failure, Log, Mail, NodeSettings, SecretSetting, Tls, config::reached_at,
+use data_plane::{
+    http::TrustedProxies,
+    process::{
+        Failure, Log, Mail, NodeSettings, SecretSetting, Tls,
+        config::{address, reached_at},
+    },
 };
 use host::{HostPort, Secret};
 use serde::Deserialize;
@@ -24,8 +28,10 @@ pub struct Config {
     /// Keys, the node's snapshot, and embedded stores.
     pub data_dir: PathBuf,
     /// Where console and admin API listen.
+    #[serde(deserialize_with = "address")]
     pub console_addr: SocketAddr,
     /// Where tenant endpoints listen.
+    #[serde(deserialize_with = "address")]
     pub auth_addr: SocketAddr,
     /// How browsers reach the console, if not at `console_addr`.
     pub console_url: Option<Url>,
@@ -45,6 +51,8 @@ pub struct Config {
     pub mail: Mail,
     /// Certificate and key of both listeners.
     pub tls: Option<Tls>,
+    /// Addresses and networks of the proxies in front of both listeners.
+    pub trusted_proxies: TrustedProxies,
     /// Calls to places inside our own network.
     pub egress: EgressSettings,
 }
@@ -82,6 +90,7 @@ impl Default for Config {
             node: NodeSettings::default(),
             mail: Mail::default(),
             tls: None,
+            trusted_proxies: TrustedProxies::default(),
             egress: EgressSettings::default(),
         }
     }
@@ -113,7 +122,7 @@ impl EgressSettings {
             .map(|place| {
                 place
                     .parse()
-                    .map_err(Failure::because("cannot use the setting egress.allow"))
+                    .map_err(|error| Failure::setting("egress.allow", error))
             })
             .collect()
     }

@@ -6,12 +6,13 @@
 use std::{sync::Arc, time::Duration};
 
 use contract::jws::TrustRoot;
-use control_plane::{ControlPlane, ControlPlaneConfig};
+use control_plane::{ControlPlane, ControlPlaneConfig, OpenError};
 use data_plane::{
     Node, NodeConfig,
     process::{
         DataDir, Failure,
         choose::{self, Post},
+        failure::not_opened,
     },
     push::NodeLink,
     state::{StateStore, memory::MemoryState},
@@ -88,7 +89,10 @@ pub async fn open_control_plane(
         entropy: means.entropy.clone(),
     })
     .await
-    .map_err(Failure::because("cannot open the control plane"))?;
+    .map_err(|error| match error {
+        OpenError::Database(why) => Failure::setting("control_plane.database_url", why),
+        other => Failure::new("cannot open the control plane", other),
+    })?;
     let probed = control_plane.clone();
     means
         .health
@@ -128,7 +132,7 @@ pub async fn open_node(
         health: means.health.clone(),
     })
     .await
-    .map_err(Failure::because("cannot open the node"))
+    .map_err(not_opened)
 }
 
 /// What a node needs beside the settings.

@@ -4,12 +4,18 @@
 
 use std::net::{SocketAddr, TcpListener};
 
-use actix_web::dev::Server;
+use actix_web::{dev::Server, middleware::from_fn, web::scope};
 use console::{Console, ConsoleConfig};
 use control_plane::platform::{ConsoleClient, PlatformClients};
 use data_plane::{
+    http::refuse_oversized,
     mailer::Mailbox,
-    process::{Failure, server::Surface},
+    process::{
+        Failure,
+        entry::listen,
+        failure::ways_to_give,
+        server::{Patience, Surface},
+    },
 };
 use host::{Egress, EgressPolicy, HostPort, Observe};
 use url::Url;
@@ -30,14 +36,23 @@ impl Sockets {
     /// Takes both addresses.
     ///
     /// # Errors
-    /// One is taken, or not of this machine.
+    /// One is taken, or not of this machine, or both are one.
     pub fn bind(config: &Config) -> Result<Self, Failure> {
-        let cannot = || "cannot listen";
+        let Config {
+            console_addr,
+            auth_addr,
+            ..
+        } = config;
+        if console_addr == auth_addr && console_addr.port() != 0 {
+            let why = format!(
+                "{} is {auth_addr} too; operators and tenants need an address each",
+                ways_to_give("auth_addr")
+            );
+            return Err(Failure::setting("console_addr", why));
+        }
         Ok(Self {
-            console: host::bind(config.console_addr, "--console-addr")
-                .map_err(Failure::because(cannot()))?,
-            auth: host::bind(config.auth_addr, "--auth-addr")
-                .map_err(Failure::because(cannot()))?,
+            console: listen("console_addr", *console_addr)?,
+            auth: listen("auth_addr", *auth_addr)?,
         })
     }
 
@@ -73,6 +88,8 @@ impl Sockets {
                     .map(|tls| tls.server_config())
                     .transpose()?,
                 https,
+                proxies: made.config.trusted_proxies.clone(),
+                patience: Patience::default(),
             })
         };
         let Planes {
@@ -82,12 +99,16 @@ impl Sockets {
         let (console, public_url) = (made.console, made.addresses.console.clone());
         let mailbox = made.mailbox.map(mailbox::routes);
         let operators = move |routes: &mut actix_web::web::ServiceConfig| {
-            control_plane::http::configure(routes, &control_plane, &public_url);
-            if let Some(mailbox) = &mailbox {
-                mailbox(routes);
-            }
-            // Last: the console answers every path that nobody else took.
-            console::configure(console.clone())(routes);
+            let everything = |routes: &mut actix_web::web::ServiceConfig| {
+                control_plane::http::configure(routes, &control_plane, &public_url);
+                if let Some(mailbox) = &mailbox {
+                    mailbox(routes);
+                }
+                // Last: the console answers every path that nobody else took.
+                console::configure(console.clone())(routes);
+            };
+            let limited = scope("").wrap(from_fn(refuse_oversized));
+            routes.service(limited.configure(everything));
         };
         let tenants = move |routes: &mut actix_web::web::ServiceConfig| {
             data_plane::http::configure(routes, &node);
@@ -128,7 +149,7 @@ pub fn console_client(addresses: &Addresses) -> Result<ConsoleClient, Failure> {
     let known = console::Addresses::of(&addresses.console);
     let uri = |text: &str| {
         text.parse()
-            .map_err(Failure::because("cannot use the setting console_url"))
+            .map_err(|error| Failure::setting("console_url", error))
     };
     Ok(ConsoleClient {
         redirect_uris: vec![uri(&known.redirect)?],

@@ -1,7 +1,7 @@
 //! `bailiwick up`: every plane in one process, from an empty directory to a ready line.
 //!
-//! What can fail for the operator's reasons is done first and in this order: directory, settings,
-//! sockets, stores. Listeners answer `/healthz` and `/readyz` before the first release is applied, so
+//! What can fail for the operator's reasons is done first and in this order: settings, sockets,
+//! directory, stores. Listeners answer `/healthz` and `/readyz` before the first release is applied, so
 //! that an orchestrator sees a process that is starting and not one that is dead.
 
 use std::time::Duration;
@@ -13,7 +13,7 @@ use data_plane::process::{
     choose::{self, Post},
     server::stop_on,
 };
-use host::{Shutdown, Telemetry};
+use host::Shutdown;
 
 use crate::{
     banner::{Banner, DemoPlace},
@@ -33,20 +33,25 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// # Errors
 /// One line: what could not be started, and why.
 pub async fn run(config: &Config, demo: bool) -> Result<(), Failure> {
-    let dir = DataDir::lock(&config.data_dir)?;
+    // Before anything is written: a taken port must not leave half a data directory behind.
+    let sockets = Sockets::bind(config)?;
+    let addresses = sockets.addresses(config)?;
     let telemetry = config
         .log
-        .telemetry("bailiwick", config.otlp_endpoint.as_deref());
-    let telemetry =
-        Telemetry::start(&telemetry).map_err(Failure::because("cannot start telemetry"))?;
+        .start("bailiwick", config.otlp_endpoint.as_deref())?;
     let shutdown = Shutdown::on_signals().map_err(Failure::because("cannot hear signals"))?;
-    let starting = Starting {
-        config,
-        dir: &dir,
-        means: Means::of(&dir, telemetry.clone())?,
-        demo,
+    let within = async {
+        let dir = DataDir::lock(&config.data_dir)?;
+        let starting = Starting {
+            config,
+            dir: &dir,
+            means: Means::of(&dir, telemetry.clone())?,
+            addresses,
+            demo,
+        };
+        starting.run(sockets, &shutdown).await
     };
-    let ended = starting.run(&shutdown).await;
+    let ended = within.await;
     telemetry.shutdown().await;
     ended
 }
@@ -56,29 +61,28 @@ struct Starting<'a> {
     config: &'a Config,
     dir: &'a DataDir,
     means: Means,
+    addresses: Addresses,
     demo: bool,
 }
 
 /// What is open and linked, but serves nobody yet.
 struct Opened {
     planes: Planes,
-    addresses: Addresses,
     clients: PlatformClients,
     servers: [Server; 2],
     mailbox: bool,
 }
 
 impl Starting<'_> {
-    async fn run(&self, shutdown: &Shutdown) -> Result<(), Failure> {
+    async fn run(&self, sockets: Sockets, shutdown: &Shutdown) -> Result<(), Failure> {
         let ready = self.means.health.register("startup");
         let opened = tokio::select! {
-            opened = self.open() => opened?,
+            opened = self.open(sockets) => opened?,
             // Whoever stops a start that waits for a database wants it to end, not to succeed.
             () = shutdown.requested() => return Ok(()),
         };
         let Opened {
             planes,
-            addresses,
             clients,
             servers,
             mailbox,
@@ -89,8 +93,7 @@ impl Starting<'_> {
         let mut serving = tokio::spawn(futures::future::try_join_all(servers));
 
         let become_ready = async {
-            self.become_ready(&planes, &addresses, &clients, mailbox)
-                .await?;
+            self.become_ready(&planes, &clients, mailbox).await?;
             ready.ready();
             Ok(())
         };
@@ -118,18 +121,20 @@ impl Starting<'_> {
         Ok(())
     }
 
-    async fn open(&self) -> Result<Opened, Failure> {
+    async fn open(&self, sockets: Sockets) -> Result<Opened, Failure> {
         let Self {
-            config, dir, means, ..
+            config,
+            dir,
+            means,
+            addresses,
+            ..
         } = self;
-        let sockets = Sockets::bind(config)?;
-        let addresses = sockets.addresses(config)?;
         let Post { mailer, mailbox } = choose::post(&config.mail, &means.clock)?;
         let state = choose::state_store(&config.node.state_url()?, &means.clock).await?;
 
         let control_plane = open_control_plane(config, dir, means, addresses.auth.clone()).await?;
         let clients = control_plane
-            .ensure_platform(console_client(&addresses)?)
+            .ensure_platform(console_client(addresses)?)
             .await
             .map_err(refused("cannot prepare the platform tenant"))?;
         let trust = control_plane.trust_root();
@@ -150,7 +155,7 @@ impl Starting<'_> {
         };
         let console = console(
             config,
-            &addresses,
+            addresses,
             &planes,
             clients.clone(),
             mailbox.is_some(),
@@ -158,7 +163,7 @@ impl Starting<'_> {
         let has_mailbox = mailbox.is_some();
         let servers = sockets.serve(Made {
             config,
-            addresses: &addresses,
+            addresses,
             means,
             planes: &planes,
             console,
@@ -166,7 +171,6 @@ impl Starting<'_> {
         })?;
         Ok(Opened {
             planes,
-            addresses,
             clients,
             servers,
             mailbox: has_mailbox,
@@ -177,11 +181,11 @@ impl Starting<'_> {
     async fn become_ready(
         &self,
         planes: &Planes,
-        addresses: &Addresses,
         clients: &PlatformClients,
         mailbox: bool,
     ) -> Result<(), Failure> {
         self.await_platform(planes, clients).await?;
+        let addresses = &self.addresses;
         let demo = if self.demo {
             let seeded = demo::seed(planes, &self.means, self.dir, &addresses.console).await?;
             Some(DemoPlace {

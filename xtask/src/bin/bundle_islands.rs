@@ -10,6 +10,9 @@
     reason = "a build tool is all edge: it takes its arguments as they come"
 )]
 
+#[path = "../../../console/build/sources.rs"]
+mod sources;
+
 use std::env;
 use std::error::Error;
 use std::fmt::Write;
@@ -36,7 +39,13 @@ fn main() -> Result<()> {
     let wasm = Asset::write(dist, "islands_bg", "wasm", &module)?;
     let script = script.replace(MODULE, &wasm.name);
     let js = Asset::write(dist, "islands", "js", script.as_bytes())?;
-    fs::write(dist.join("manifest.json"), manifest(&js, &wasm))?;
+    // Beside `dist`, and what `console/build.rs` compares with.
+    let sources = dist
+        .parent()
+        .ok_or("DIST has no parent")?
+        .join("islands/src");
+    let sources = sources::fingerprint(&sources)?;
+    fs::write(dist.join("manifest.json"), manifest(&js, &wasm, &sources))?;
     Ok(())
 }
 
@@ -96,10 +105,10 @@ impl Asset {
 }
 
 /// Names are made of letters, digits, dots and underscores, so nothing needs escaping.
-fn manifest(js: &Asset, wasm: &Asset) -> String {
+fn manifest(js: &Asset, wasm: &Asset, sources: &str) -> String {
     format!(
         "{{\n  \"js\": \"{}\",\n  \"wasm\": \"{}\",\n  \"js_bytes\": {},\n  \
-         \"js_brotli_bytes\": {},\n  \"wasm_bytes\": {},\n  \"wasm_brotli_bytes\": {}\n}}\n",
+         \"js_brotli_bytes\": {},\n  \"wasm_bytes\": {},\n  \"wasm_brotli_bytes\": {},\n  \"sources\": \"{sources}\"\n}}\n",
         js.name, wasm.name, js.bytes, js.brotli_bytes, wasm.bytes, wasm.brotli_bytes
     )
 }

@@ -1,8 +1,8 @@
 //! What an operator can get wrong: one line that says what and why, and an exit code.
 
-use std::{fs, net::TcpListener, process::Command};
+use std::{fs, net::TcpListener, os::unix::fs::PermissionsExt, process::Command};
 
-use crate::harness::{Place, bailiwick, finish};
+use crate::harness::{Place, bailiwick, finish, free_port};
 
 /// Runs to the end and gives the one line on stderr.
 async fn refused(command: Command, code: i32) -> String {
@@ -44,6 +44,10 @@ async fn wrong_places() {
             line.contains("cannot use the data directory") && line.contains(why),
             "{line}"
         );
+        assert!(
+            line.contains("--data-dir") && line.contains("BAILIWICK_DATA_DIR"),
+            "{line}"
+        );
     }
     let mut token = bailiwick();
     token.args(["token", "--data-dir"]).arg(home.path());
@@ -72,10 +76,68 @@ async fn a_taken_port() {
             ]);
         }
         let line = refused(command, 1).await;
+        let variable = format!("BAILIWICK_{}", option[2..].to_uppercase().replace('-', "_"));
+        for part in [addr.as_str(), "already taken", option, &variable] {
+            assert!(line.contains(part), "{part} in: {line}");
+        }
         assert!(
-            line.contains(&addr) && line.contains("already taken") && line.contains(option),
-            "{line}"
+            !home.path().join("data").exists(),
+            "a start that found no port leaves nothing behind"
         );
+    }
+}
+
+#[tokio::test]
+async fn addresses_that_make_no_sense() {
+    let home = tempfile::tempdir().unwrap();
+    let start = |console: &str, auth: &str| {
+        let mut command = bailiwick();
+        command
+            .args(["up", "--data-dir"])
+            .arg(home.path().join("data"));
+        command
+            .env("BAILIWICK_CONSOLE_ADDR", console)
+            .env("BAILIWICK_AUTH_ADDR", auth);
+        command
+    };
+    let free = format!("127.0.0.1:{}", free_port());
+    let line = refused(start(&free, &free), 1).await;
+    for part in [
+        &free, "--console-addr", "BAILIWICK_CONSOLE_ADDR", "--auth-addr", "BAILIWICK_AUTH_ADDR",
+    ] {
+        assert!(line.contains(part), "{part} in: {line}");
+    }
+    let line = refused(start("console.internal:7000", &free), 1).await;
+    for part in [
+        "BAILIWICK_CONSOLE_ADDR",
+        "an IP address and a port",
+        "localhost",
+    ] {
+        assert!(line.contains(part), "{part} in: {line}");
+    }
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = taken.local_addr().unwrap();
+    let by_name = format!("localhost:{}", addr.port());
+    let line = refused(start(&by_name, "127.0.0.1:0"), 1).await;
+    assert!(line.contains(&format!("{addr} is already taken")), "{line}");
+    assert!(!home.path().join("data").exists());
+}
+
+#[tokio::test]
+async fn a_directory_that_cannot_be_written() {
+    let home = tempfile::tempdir().unwrap();
+    fs::set_permissions(home.path(), fs::Permissions::from_mode(0o500)).unwrap();
+    if fs::write(home.path().join("probe"), "").is_ok() {
+        // Root is refused nothing; a machine without root runs this.
+        return;
+    }
+    let line = refused(up(&home.path().join("data")), 1).await;
+    for part in [
+        "cannot be written by this user",
+        "--data-dir",
+        "BAILIWICK_DATA_DIR",
+    ] {
+        assert!(line.contains(part), "{part} in: {line}");
     }
 }
 
@@ -108,11 +170,16 @@ async fn unreachable_stores() {
             "memcached://geheim-1",
             "redis://",
         ),
+        (
+            "BAILIWICK_NODE__STATE_URL",
+            "redis://:geheim-1@127.0.0.1:port/",
+            "redis://cache:6379/0",
+        ),
     ] {
         let mut command = up(&home.path().join("data"));
         command.env(key, url);
         let line = refused(command, 1).await;
-        assert!(line.contains(place), "{line}");
+        assert!(line.contains(place) && line.contains(key), "{line}");
         assert!(!line.contains("geheim-1"), "{line}");
     }
 }
@@ -134,7 +201,11 @@ async fn wrong_settings() {
         ),
         ("[mail]\nfrom = \"a@b.example\"", "mail.smtp_url_file"),
         ("[egress]\nallow = [\"nowhere\"]", "egress.allow"),
-        ("[log]\nfilter = \"a=b=c\"", "filter"),
+        ("[log]\nfilter = \"a=b=c\"", "BAILIWICK_LOG__FILTER"),
+        ("otlp_endpoint = \"nowhere\"", "BAILIWICK_OTLP_ENDPOINT"),
+        ("trusted_proxies = [\"proxy.internal\"]", "trusted_proxies"),
+        ("[node]\nhash_workers = -1", "a whole number"),
+        ("[tls]\ncert_file = \"c.pem\"", "tls.key_file"),
         ("this is not toml", "bailiwick.toml"),
     ];
     for (text, named) in table {

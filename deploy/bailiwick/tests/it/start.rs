@@ -1,5 +1,7 @@
 //! Starting, being ready, being asked how one is, stopping.
 
+use std::os::unix::fs::PermissionsExt;
+
 use serde_json::Value;
 
 use crate::{
@@ -43,6 +45,74 @@ async fn a_first_start_tells_where_to_go_and_an_ordered_stop_ends_with_zero() {
         "the setup link is for the terminal only"
     );
     assert_eq!(running.stop().await.code(), Some(0));
+}
+
+#[tokio::test]
+async fn a_lost_setup_link_comes_back_with_a_restart() {
+    let place = Place::new().await;
+    let running = place.run(place.up()).await;
+    let first = setup_link(&running.banner);
+    assert_eq!(running.stop().await.code(), Some(0));
+
+    let again = place.run(place.up()).await;
+    let second = setup_link(&again.banner);
+    assert_ne!(first, second);
+    let mut browser = Browser::new();
+    assert_eq!(
+        browser.get(&first).await.status,
+        404,
+        "the new one voids the old"
+    );
+    let page = browser.get(&second).await;
+    assert_eq!(page.status, 200, "{}", page.body);
+}
+
+fn setup_link(banner: &str) -> String {
+    let word = banner
+        .split_whitespace()
+        .find(|word| word.contains("/setup?token="));
+    word.unwrap_or_else(|| panic!("no setup link in:\n{banner}"))
+        .to_owned()
+}
+
+#[tokio::test]
+async fn every_file_is_private_in_a_directory_that_is_not() {
+    let place = Place::new().await;
+    std::fs::create_dir(place.dir()).unwrap();
+    let open = |mode| std::fs::Permissions::from_mode(mode);
+    std::fs::set_permissions(place.dir(), open(0o755)).unwrap();
+    let running = place.start().await;
+    let names = check_private(&place.dir());
+    for name in ["kek", "trust.json", "demo.json", "demo.sealed", "node-id"] {
+        assert!(names.contains(&name.to_owned()), "{name} in {names:?}");
+    }
+    assert_eq!(running.stop().await.code(), Some(0));
+
+    for name in names.iter().filter(|name| *name != "kek") {
+        let path = place.dir().join(name);
+        if path.is_file() {
+            std::fs::set_permissions(path, open(0o644)).unwrap();
+        }
+    }
+    let again = place.start().await;
+    check_private(&place.dir());
+    assert!(again.logged().contains("it is private now"));
+}
+
+/// The names of the files, none of which anybody else may touch.
+fn check_private(dir: &std::path::Path) -> Vec<String> {
+    let files = std::fs::read_dir(dir)
+        .unwrap()
+        .flatten()
+        .filter(|entry| entry.path().is_file());
+    files
+        .map(|entry| {
+            let name = entry.file_name().into_string().unwrap();
+            let mode = entry.metadata().unwrap().permissions().mode() & 0o777;
+            assert_eq!(mode & 0o077, 0, "{name}: {mode:o}");
+            name
+        })
+        .collect()
 }
 
 #[tokio::test]
@@ -145,7 +215,6 @@ fn check_demo(demo: &Value, place: &Place) {
             "tenant_auditor acme",
         ]
     );
-    use std::os::unix::fs::PermissionsExt;
     let mode = std::fs::metadata(place.dir().join("demo.json"))
         .unwrap()
         .permissions()
@@ -183,6 +252,9 @@ async fn a_second_process_on_the_same_directory_is_refused() {
     let _running = place.run(place.up()).await;
     let mut second = crate::harness::bailiwick();
     second.arg("up").arg("--data-dir").arg(place.dir());
+    second.args([
+        "--console-addr", "127.0.0.1:0", "--auth-addr", "127.0.0.1:0",
+    ]);
     let output = crate::harness::finish(second).await;
     assert_eq!(output.status.code(), Some(1));
     let line = String::from_utf8(output.stderr).unwrap();
