@@ -9,11 +9,18 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    Invalid,
     application::SigningAlgorithm,
     ids::{CommandId, NodeId, TenantId, UserId},
+    jwk::PublicJwk,
     section::ContentHash,
     tenant::Region,
 };
+
+/// Keys that one report may hold: two algorithms, a few generations of each.
+pub const MAX_KEYS: usize = 16;
+/// Longest id of a key, in bytes.
+const MAX_KID_BYTES: usize = 64;
 
 /// Control plane to node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,7 +89,7 @@ pub enum Up {
     Keys {
         /// The tenant.
         tenant: TenantId,
-        /// Its keys.
+        /// All of its keys: at least one, at most [`MAX_KEYS`], each with an id of its own.
         keys: Vec<PublicKey>,
     },
     /// The answer to a command.
@@ -126,16 +133,56 @@ pub enum Outcome {
 
 /// A public key that signs a tenant's tokens.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "ReadPublicKey")]
 pub struct PublicKey {
     /// Its id in the JWKS.
     pub kid: String,
-    /// Its algorithm.
+    /// Its algorithm, the one of its material.
     pub alg: SigningAlgorithm,
-    /// The public JWK (RFC 7517), without private members.
-    pub jwk: serde_json::Value,
+    /// Its material; there is no room in it for a private member.
+    pub jwk: PublicJwk,
     /// When it was made.
     pub created_at: DateTime<Utc>,
+}
+
+impl PublicKey {
+    /// The key as a member of a JWK Set (RFC 7517 section 5): its material with `kid`, `alg` and `use`.
+    pub fn to_jwk(&self) -> serde_json::Value {
+        let mut jwk = serde_json::to_value(&self.jwk).expect("an object of texts is JSON");
+        jwk["kid"] = self.kid.as_str().into();
+        jwk["alg"] = self.alg.as_str().into();
+        jwk["use"] = "sig".into();
+        jwk
+    }
+}
+
+/// A [`PublicKey`] as it was sent, before its parts are compared.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReadPublicKey {
+    kid: String,
+    alg: SigningAlgorithm,
+    jwk: PublicJwk,
+    created_at: DateTime<Utc>,
+}
+
+impl TryFrom<ReadPublicKey> for PublicKey {
+    type Error = Invalid;
+    fn try_from(read: ReadPublicKey) -> Result<Self, Invalid> {
+        let printable = read.kid.bytes().all(|byte| byte.is_ascii_graphic());
+        if !printable || !(1..=MAX_KID_BYTES).contains(&read.kid.len()) {
+            return Err(Invalid::new("kid", "must be a short word of ASCII"));
+        }
+        if read.jwk.algorithm() != read.alg {
+            return Err(Invalid::new("alg", "is not an algorithm of the key's kind"));
+        }
+        Ok(Self {
+            kid: read.kid,
+            alg: read.alg,
+            jwk: read.jwk,
+            created_at: read.created_at,
+        })
+    }
 }
 
 /// Work on a tenant's users. Personal data in it crosses in transit and is stored only in the region.
@@ -192,6 +239,7 @@ pub enum CommandOutcome {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
     use uuid::Uuid;
 
     use super::*;
@@ -212,5 +260,41 @@ mod tests {
         value["extra"] = 1.into();
         assert!(serde_json::from_value::<Up>(value).is_err());
         assert!(serde_json::from_str::<Down>(r#"{"frame":"shutdown"}"#).is_err());
+    }
+
+    #[test]
+    fn a_key_is_public_and_its_algorithm_is_the_one_of_its_kind() {
+        let coordinate = "A".repeat(43);
+        let good = json!({
+            "kid": "k1", "alg": "ES256", "created_at": "2026-01-02T03:04:05Z",
+            "jwk": { "kty": "EC", "crv": "P-256", "x": coordinate, "y": coordinate },
+        });
+        let key: PublicKey = serde_json::from_value(good.clone()).unwrap();
+        assert_eq!(serde_json::to_value(&key).unwrap(), good);
+        assert_eq!(
+            key.to_jwk(),
+            json!({
+                "kty": "EC", "crv": "P-256", "x": coordinate, "y": coordinate,
+                "kid": "k1", "alg": "ES256", "use": "sig",
+            })
+        );
+        for (pointer, value) in [
+            ("/alg", json!("RS256")),
+            ("/alg", json!("none")),
+            ("/kid", json!("")),
+            ("/kid", json!("two words")),
+            ("/kid", json!("k".repeat(MAX_KID_BYTES + 1))),
+            ("/jwk", json!({ "kty": "EC" })),
+        ] {
+            let mut bad = good.clone();
+            *bad.pointer_mut(pointer).unwrap() = value;
+            assert!(
+                serde_json::from_value::<PublicKey>(bad.clone()).is_err(),
+                "{bad}"
+            );
+        }
+        let mut private = good;
+        private["jwk"]["d"] = coordinate.into();
+        assert!(serde_json::from_value::<PublicKey>(private).is_err());
     }
 }

@@ -16,6 +16,7 @@ pub mod frames;
 pub mod ids;
 pub mod index;
 pub mod invalid;
+pub mod jwk;
 pub mod jws;
 pub mod manifest;
 #[cfg(feature = "openapi")]

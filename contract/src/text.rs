@@ -3,6 +3,8 @@
 //! Control characters (CR, LF, NUL, bidirectional overrides) are refused here, once, so that no later
 //! header, mail, log line or page has to defend itself against them (R-INJ-03).
 
+use unicode_normalization::UnicodeNormalization;
+
 use crate::Invalid;
 
 /// Longest accepted name, in code points.
@@ -67,6 +69,14 @@ pub fn check_email(what: &'static str, text: &str) -> Result<(), Invalid> {
     Ok(())
 }
 
+/// The form in which both planes keep and compare addresses: NFKC, lower case. One rule for both, or an
+/// address that one of them takes for another person's could be taken away from its owner by the other.
+pub fn normalize_email(email: &str) -> String {
+    // Lower case can undo composition, so it is composed again: what is normal stays as it is.
+    let lower: String = email.trim().nfkc().flat_map(char::to_lowercase).collect();
+    lower.nfkc().collect()
+}
+
 fn is_unprintable(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
@@ -91,6 +101,20 @@ mod tests {
             &"n".repeat(101),
         ] {
             assert!(check_name("name", bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn an_address_has_one_form() {
+        for (typed, normal) in [
+            (" Ada@Example.COM ", "ada@example.com"),
+            ("owner@\u{ff56}endor.example", "owner@vendor.example"),
+            ("\u{212a}im@b.co", "kim@b.co"),
+            ("o\u{308}@b.co", "\u{f6}@b.co"),
+            ("\u{130}x@b.co", "i\u{307}x@b.co"),
+        ] {
+            assert_eq!(normalize_email(typed), normal, "{typed}");
+            assert_eq!(normalize_email(normal), normal, "{typed}");
         }
     }
 

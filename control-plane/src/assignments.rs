@@ -112,12 +112,7 @@ impl ControlPlane {
             ));
         }
         let given = self.give(&change, &operator, wanted).await?;
-        let event = Event::new(
-            "roles.assign",
-            format!("Gave {} the role {}.", operator.name, role.title()),
-        )
-        .object("operator", operator.id, &operator.name)
-        .after(&given);
+        let event = told_given(&operator, &given);
         change.finish(Done::new(given, event)).await
     }
 
@@ -189,19 +184,17 @@ impl ControlPlane {
         self.change(caller, scope, permission, mode).await
     }
 
-    /// Lets the change go on only if the caller holds everything that `role` brings (R-ADM-02).
+    /// Lets the change go on only if the caller may themselves do all that `role` would let its holder do
+    /// here, by the matrix and not only by roles (R-ADM-02).
     pub(crate) async fn check_may_give<'a>(
         &self,
         change: Change<'a>,
         role: Role,
     ) -> Result<Change<'a>, Refusal> {
-        let caller = change.caller();
-        let own: Vec<Role> = caller.roles_in(change.tenant().id).collect();
-        let lacking: Vec<Permission> = role
-            .permissions()
-            .filter(|permission| !own.iter().any(|held| held.grants(*permission)))
-            .collect();
-        if lacking.is_empty() || caller.is_system() {
+        let lacking = self
+            .lacking(change.tx(), change.caller(), role, change.tenant())
+            .await?;
+        if lacking.is_empty() {
             return Ok(change);
         }
         let denial = Denial {
@@ -248,6 +241,16 @@ impl ControlPlane {
             created_by: change.caller().name().to_owned(),
         }
     }
+}
+
+/// What the log of the scope says of a role that somebody was given there, whatever it came with.
+pub(crate) fn told_given(operator: &Operator, given: &Assignment) -> Event {
+    Event::new(
+        "roles.assign",
+        format!("Gave {} the role {}.", operator.name, given.role.title()),
+    )
+    .object("operator", operator.id, &operator.name)
+    .after(given)
 }
 
 /// Whether the scope would be locked without this owner: nobody else came, or nobody else was even invited.

@@ -123,7 +123,8 @@ pub struct AuditRecord {
 pub struct AuditFilter {
     /// Only of this operator.
     pub actor: Option<OperatorId>,
-    /// Only this action, or with a trailing `.` every action that begins so.
+    /// Only this action, or with a trailing `.` every action that begins so, and every refused attempt at
+    /// one: `policies.` also finds `tenant.policies.password.draft`, the permission that was missing.
     pub action: Option<String>,
     /// Only about the thing with this id.
     pub object: Option<String>,
@@ -185,6 +186,17 @@ impl Event {
             "duty": denial.duty(),
             "needed": denial.needed(),
         }))
+    }
+
+    /// A refused look; if it was at what leads up to a change, that change is not yet tried.
+    pub(crate) fn refused_look(denial: &Denial) -> Self {
+        let mut event = Self::refused(denial);
+        if !denial.permission.is_view() {
+            let phrase = denial.permission.phrase();
+            event.sentence =
+                format!("Asked for a page for those who may {phrase}, and was refused.");
+        }
+        event
     }
 
     /// An attempt on a tenant by somebody who has no role in it and was told that it does not exist.

@@ -53,6 +53,17 @@ pub(crate) struct Principal {
     pub(crate) roles: Vec<Role>,
 }
 
+impl Principal {
+    /// What of a caller decides in `tenant`.
+    fn of(caller: &Caller, tenant: TenantId) -> Self {
+        Self {
+            id: caller.operator().to_string(),
+            party: caller.party(),
+            roles: caller.roles_in(tenant).collect(),
+        }
+    }
+}
+
 impl Default for Authorizer {
     fn default() -> Self {
         Self {
@@ -190,17 +201,56 @@ impl ControlPlane {
         if caller.is_system() {
             return Ok(());
         }
-        let who = Principal {
-            id: caller.operator().to_string(),
-            party: caller.party(),
-            roles: caller.roles_in(tenant.id).collect(),
-        };
+        let who = Principal::of(caller, tenant.id);
         if !caller.knows(tenant.id) && !permission.is_platform() {
             return Err(Refusal::NotFound { what: "tenant" });
         }
         let authorizer = &self.inner.authorizer;
         let rules = authorizer.rules(tx, tenant).await?;
         authorizer.decide(&rules, &who, permission, tenant.id)
+    }
+
+    /// What of `role` the caller lacks in `tenant`: what no role of theirs grants, and what the matrix lets
+    /// its holder do and not them. The holder's party is the role's, so a power that a duty keeps from the
+    /// caller's party cannot be had by making somebody of the other one.
+    pub(crate) async fn lacking(
+        &self,
+        tx: &Tx,
+        caller: &Caller,
+        role: Role,
+        tenant: &Tenant,
+    ) -> Result<Vec<Permission>, Refusal> {
+        if caller.is_system() {
+            return Ok(Vec::new());
+        }
+        let giver = Principal::of(caller, tenant.id);
+        let holder = Principal {
+            id: "holder".to_owned(),
+            party: role.party(),
+            roles: vec![role],
+        };
+        let authorizer = &self.inner.authorizer;
+        let rules = authorizer.rules(tx, tenant).await?;
+        let may = |who: &Principal, permission| match authorizer
+            .decide(&rules, who, permission, tenant.id)
+        {
+            Ok(()) => Ok(true),
+            Err(Refusal::Forbidden(_)) => Ok(false),
+            Err(other) => Err(other),
+        };
+        let mut lacking = Vec::new();
+        for permission in role.permissions() {
+            // What the matrix lets neither of them do now it may let the holder do later.
+            let is_granted = giver.roles.iter().any(|own| own.grants(permission));
+            // Of the other party's rows only its own people may change any, whatever this permission says.
+            let is_theirs =
+                permission == Permission::ResponsibilitiesEdit && giver.party != holder.party;
+            if !is_granted || is_theirs || (may(&holder, permission)? && !may(&giver, permission)?)
+            {
+                lacking.push(permission);
+            }
+        }
+        Ok(lacking)
     }
 
     /// Which of `permissions` the caller may use in `tenant`, in one go: for pages that show what is

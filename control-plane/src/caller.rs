@@ -4,6 +4,8 @@
 //! about roles, so that removing a role works on the next request. Only this file can make one: code that
 //! holds a `Caller` holds a proof that the operator exists.
 
+use std::collections::BTreeSet;
+
 use contract::{
     ids::{OperatorId, TenantId, TypedId, UserId},
     role::{Party, Role},
@@ -13,6 +15,7 @@ use uuid::Uuid;
 use crate::{
     ControlPlane, Refusal,
     assignments::Assignment,
+    audit::Event,
     idempotency::Claim,
     operators::{Operator, OperatorKind},
 };
@@ -196,13 +199,46 @@ impl ControlPlane {
             .ok_or(Refusal::NotFound { what: "operator" })?;
         let roles = tx.list_assignments_of(operator.id).await?;
         drop(tx);
-        if operator.is_invited() {
-            let tx = self.store().begin().await?;
-            tx.accept_operator(operator.id, self.clock().now()).await?;
-            tx.commit().await?;
+        let is_invited = operator.is_invited();
+        let caller = Caller::of(operator, via, request_id.into()).with_roles(&roles);
+        if is_invited {
+            self.accept_invitation(&caller).await?;
         }
-        let caller = Caller::of(operator, via, request_id.into());
-        Ok(caller.with_roles(&roles))
+        Ok(caller)
+    }
+
+    /// Writes down that somebody came for the first time, in the log of each place they have a role in.
+    async fn accept_invitation(&self, caller: &Caller) -> Result<(), Refusal> {
+        let tx = self.store().begin().await?;
+        let platform = self.platform_tenant(&tx).await?.id;
+        let scopes: BTreeSet<Scope> = caller.roles().iter().map(|held| held.scope).collect();
+        // The platform comes first and tenants in order, as in every change: two of them cannot wait for
+        // each other.
+        let logs = scopes.into_iter().map(|scope| match scope {
+            Scope::Platform => platform,
+            Scope::Tenant(tenant) => tenant,
+        });
+        let mut logs: Vec<TenantId> = logs.collect();
+        if logs.is_empty() {
+            logs.push(platform);
+        }
+        for log in &logs {
+            tx.lock_tenant(*log).await?;
+        }
+        if tx
+            .accept_operator(caller.operator(), self.clock().now())
+            .await?
+        {
+            let event = Event::new("operators.accept", "Took up the invitation.").object(
+                "operator",
+                caller.operator(),
+                caller.name(),
+            );
+            for log in logs {
+                self.record(&tx, caller, log, &event).await?;
+            }
+        }
+        Ok(tx.commit().await?)
     }
 
     /// The product itself: what it does at start and for the demo is audited like anyone's work.

@@ -8,6 +8,8 @@
 //! The tenant's row is locked first. Release versions and audit numbers of one tenant are therefore given
 //! one after the other, on every replica; different tenants do not wait for each other.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use contract::{ids::TenantId, permission::Permission, tenant::PLATFORM_SLUG};
 
@@ -66,6 +68,7 @@ pub(crate) struct Done<T> {
     releases: Vec<TenantId>,
     release_own: bool,
     also_audited_by: Option<TenantId>,
+    further: Vec<(TenantId, Event)>,
 }
 
 impl<T> Done<T> {
@@ -77,6 +80,7 @@ impl<T> Done<T> {
             releases: Vec::new(),
             release_own: false,
             also_audited_by: None,
+            further: Vec::new(),
         }
     }
 
@@ -97,6 +101,25 @@ impl<T> Done<T> {
         self.also_audited_by = Some(tenant);
         self
     }
+
+    /// Tells the log of `tenant` one thing more, after what the change is: a role that came with it.
+    pub(crate) fn tells(mut self, tenant: TenantId, event: Event) -> Self {
+        self.further.push((tenant, event));
+        self
+    }
+}
+
+/// The versions that a change was compiled to, or would have been.
+pub(crate) struct Releases(BTreeMap<TenantId, u64>);
+
+impl Releases {
+    /// The tenant as it is from now on.
+    pub(crate) fn current(&self, mut tenant: Tenant) -> Tenant {
+        if let Some(version) = self.0.get(&tenant.id) {
+            tenant.release_version = *version;
+        }
+        tenant
+    }
 }
 
 /// A change under way.
@@ -105,6 +128,8 @@ pub(crate) struct Change<'a> {
     caller: &'a Caller,
     tenant: Tenant,
     permission: Permission,
+    /// Every power that was demanded so far.
+    needed: Vec<Permission>,
     mode: Mode,
     at: DateTime<Utc>,
     tx: Tx,
@@ -127,6 +152,7 @@ impl ControlPlane {
             caller,
             tenant,
             permission,
+            needed: Vec::new(),
             mode,
             at: self.clock().now(),
             tx,
@@ -160,6 +186,7 @@ impl ControlPlane {
             control_plane: self,
             caller: system,
             permission: Permission::TenantsCreate,
+            needed: vec![Permission::TenantsCreate],
             mode: Mode::Commit,
             at: platform.created_at,
             tenant: platform,
@@ -174,15 +201,31 @@ impl ControlPlane {
         target: impl Into<Target>,
         permission: Permission,
     ) -> Result<View, Refusal> {
+        self.look(caller, target.into(), permission, Refused::Look)
+            .await
+    }
+
+    async fn look(
+        &self,
+        caller: &Caller,
+        target: Target,
+        permission: Permission,
+        refused: Refused,
+    ) -> Result<View, Refusal> {
         let tx = self.store().begin_read().await?;
-        let id = self.target_tenant(&tx, target.into()).await?;
+        let id = self.target_tenant(&tx, target).await?;
         let tenant = tx.find_tenant(id).await?.ok_or(NO_TENANT)?;
         match self.authorize(&tx, caller, permission, &tenant).await {
             Ok(()) => Ok(View { tenant, tx }),
             Err(Refusal::Forbidden(denial)) => {
                 drop(tx);
-                let event = Event::refused(&denial);
-                self.record_alone(caller, tenant.id, event).await;
+                match refused {
+                    Refused::Look => self.tell_refused_look(caller, tenant.id, &denial).await,
+                    Refused::Change => {
+                        let event = Event::refused(&denial);
+                        self.record_alone(caller, tenant.id, event).await;
+                    }
+                }
                 Err(Refusal::Forbidden(denial))
             }
             Err(Refusal::NotFound { .. }) => {
@@ -193,8 +236,8 @@ impl ControlPlane {
         }
     }
 
-    /// Whether the caller may do something here, asked before it is offered: a refusal is recorded as if it
-    /// had been tried. For pages that lead up to a change.
+    /// Whether the caller may do something here, asked before it is offered: a refusal is recorded as that of
+    /// any look. For pages that lead up to a change.
     ///
     /// # Errors
     /// [`Refusal::Forbidden`]; [`Refusal::NotFound`] for a tenant the caller has no role in.
@@ -205,6 +248,21 @@ impl ControlPlane {
         permission: Permission,
     ) -> Result<(), Refusal> {
         self.view(caller, scope, permission).await.map(drop)
+    }
+
+    /// The same once somebody tries to do it, with values that no method can take: a refusal is recorded as
+    /// that of any change.
+    ///
+    /// # Errors
+    /// As [`ControlPlane::require`].
+    pub async fn require_to_change(
+        &self,
+        caller: &Caller,
+        scope: Scope,
+        permission: Permission,
+    ) -> Result<(), Refusal> {
+        let tried = self.look(caller, scope.into(), permission, Refused::Change);
+        tried.await.map(drop)
     }
 
     async fn target_tenant(&self, tx: &Tx, target: Target) -> Result<TenantId, Refusal> {
@@ -231,6 +289,13 @@ impl ControlPlane {
         let tx = self.store().begin_read().await?;
         Ok(self.platform_tenant(&tx).await?.id)
     }
+}
+
+/// What a refusal without a transaction is in the log: looks are told once in a while, changes each time.
+#[derive(Clone, Copy)]
+enum Refused {
+    Look,
+    Change,
 }
 
 pub(crate) const NO_TENANT: Refusal = Refusal::NotFound { what: "tenant" };
@@ -262,13 +327,16 @@ impl<'a> Change<'a> {
     }
 
     /// Demands one more power in the same tenant.
-    pub(crate) async fn require(self, permission: Permission) -> Result<Self, Refusal> {
+    pub(crate) async fn require(mut self, permission: Permission) -> Result<Self, Refusal> {
         let verdict = self
             .control_plane
             .authorize(&self.tx, self.caller, permission, &self.tenant)
             .await;
         match verdict {
-            Ok(()) => Ok(self),
+            Ok(()) => {
+                self.needed.push(permission);
+                Ok(self)
+            }
             Err(Refusal::Forbidden(denial)) => Err(self.refuse(*denial).await),
             Err(Refusal::NotFound { .. }) => {
                 let (control_plane, caller, tenant) =
@@ -307,18 +375,28 @@ impl<'a> Change<'a> {
 
     /// Ends the change: audits, compiles, commits or rolls back, and tells the nodes.
     pub(crate) async fn finish<T>(self, done: Done<T>) -> Result<T, Refusal> {
+        Ok(self.finish_with_releases(done).await?.0)
+    }
+
+    /// As [`Change::finish`], for an answer that shows which release of a tenant is the current one.
+    pub(crate) async fn finish_with_releases<T>(
+        self,
+        done: Done<T>,
+    ) -> Result<(T, Releases), Refusal> {
         let control_plane = self.control_plane;
         let mut logs = vec![self.tenant.id];
         logs.extend(
             done.also_audited_by
                 .filter(|other| *other != self.tenant.id),
         );
-        for log in logs {
+        let told = logs.into_iter().map(|log| (log, &done.event));
+        let further = done.further.iter().map(|(log, event)| (*log, event));
+        for (log, event) in told.chain(further) {
             if log != self.tenant.id {
                 self.tx.lock_tenant(log).await?;
             }
             control_plane
-                .record(&self.tx, self.caller, log, &done.event)
+                .record(&self.tx, self.caller, log, event)
                 .await?;
         }
         let mut releases = done.releases;
@@ -329,6 +407,8 @@ impl<'a> Change<'a> {
         for tenant in releases {
             compiled.extend(control_plane.compile(&self.tx, tenant, self.at).await?);
         }
+        let versions = compiled.iter().map(|new| (new.tenant, new.version));
+        let versions = Releases(versions.collect());
         match self.mode {
             Mode::DryRun => self.tx.roll_back().await?,
             Mode::Commit => {
@@ -339,7 +419,7 @@ impl<'a> Change<'a> {
                 }
             }
         }
-        Ok(done.value)
+        Ok((done.value, versions))
     }
 
     /// Under an `Idempotency-Key`: writes with the change that it was made. A key that somebody took over
@@ -350,7 +430,7 @@ impl<'a> Change<'a> {
         };
         let is_ours = self
             .tx
-            .mark_idempotency_acted(claim, self.tenant.id, self.permission)
+            .mark_idempotency_acted(claim, self.tenant.id, &self.needed)
             .await?;
         if is_ours {
             return Ok(());

@@ -1,5 +1,5 @@
-//! What the console keeps between two requests: sessions, and beside them sign-ins under way, what one page
-//! leaves for the next, and how people want it to look.
+//! What the console keeps between two requests: sessions, and beside them what one page leaves for the next,
+//! and how people want it to look. Of a sign-in under way nothing is kept here: the browser carries it, sealed.
 //!
 //! The browser holds a random token and we hold its SHA-256, so that a copy of the database signs nobody in
 //! (R-SESS-02). A session says who the person is and nothing about what they may do: that is asked anew on
@@ -18,7 +18,6 @@ use contract::{
 };
 use host::{SealContext, Secret};
 
-pub(crate) use self::logins::AttemptRow;
 pub use self::{
     logins::LoginAttempt,
     looks::{Density, Preferences, Theme},

@@ -116,7 +116,8 @@ pub(crate) enum Begun {
 }
 
 impl ControlPlane {
-    /// Begins an attempt. Who is given a kept answer must still hold the permission it was made with.
+    /// Begins an attempt. Who is given a kept answer must still hold every permission it was made
+    /// with.
     ///
     /// # Errors
     /// [`Refusal::Forbidden`] for an answer the caller may not have any more.
@@ -133,7 +134,7 @@ impl ControlPlane {
         let tx = self.store().begin().await?;
         tx.purge_idempotency(now).await?;
         let known = tx.find_idempotency(&claim.place).await?;
-        let acted = known.as_ref().and_then(|known| known.acted);
+        let acted = known.as_ref().and_then(|known| known.acted.clone());
         let begun = match known {
             Some(known) if known.fingerprint != attempt.fingerprint => Begun::Mismatch,
             Some(known) => self.resume(&tx, known, claim, now).await?,
@@ -150,9 +151,11 @@ impl ControlPlane {
             }
         };
         tx.commit().await?;
-        if let (Begun::Again(_), Some((tenant, permission))) = (&begun, acted) {
-            self.view(caller, Target::Tenant(tenant), permission)
-                .await?;
+        if let (Begun::Again(_), Some((tenant, permissions))) = (&begun, acted) {
+            for permission in permissions {
+                self.view(caller, Target::Tenant(tenant), permission)
+                    .await?;
+            }
         }
         Ok(begun)
     }

@@ -69,6 +69,8 @@ pub(crate) struct Inner {
     signer: ReleaseSigner,
     /// Seals what the control plane keeps secret in its own database.
     seal: SealKey,
+    /// Seals what strangers make us seal: sign-ins under way. A flood of them never wears the other key.
+    login_seal: SealKey,
     auth_base_url: Url,
     regions: Vec<Region>,
     clock: Clock,

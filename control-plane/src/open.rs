@@ -16,7 +16,7 @@ use crate::{
     authz::{Authorizer, Strangers},
     change::{Done, Target},
     push::Hub,
-    store::{Store, Tx},
+    store::{Store, StoreError, Tx},
 };
 
 const SIGNING_KEY: &str = "release_signing_key";
@@ -72,6 +72,7 @@ impl ControlPlane {
         }
         let store = Store::open(&config.database_url).await?;
         let seal = config.kek.key("control-plane settings");
+        let login_seal = config.kek.key("console sign-ins under way");
         let signer = signing_key(&store, &seal, &config.entropy).await?;
         let control_plane = Self {
             inner: Arc::new(Inner {
@@ -81,6 +82,7 @@ impl ControlPlane {
                 hub: Hub::default(),
                 signer,
                 seal,
+                login_seal,
                 auth_base_url: config.auth_base_url,
                 regions: config.regions,
                 clock: config.clock,
@@ -160,27 +162,53 @@ impl ControlPlane {
     }
 }
 
+/// The key that signs releases: the stored one, or on the first start a new one.
 async fn signing_key(
     store: &Store,
     seal: &SealKey,
     entropy: &Entropy,
 ) -> Result<ReleaseSigner, OpenError> {
-    let failed = |error: crate::store::StoreError| OpenError::from(Refusal::from(error));
-    let tx = store.begin().await.map_err(failed)?;
-    if let Some(stored) = tx.find_setting(SIGNING_KEY).await.map_err(failed)? {
-        let secret = unseal(seal, SIGNING_KEY, &stored)?;
-        let secret: [u8; 32] = secret
-            .try_into()
-            .map_err(|_| OpenError::Unusable(format!("the stored {SIGNING_KEY} is damaged")))?;
-        return Ok(ReleaseSigner::from_secret(&secret));
+    match stored_signing_key(store, seal).await? {
+        Some(signer) => Ok(signer),
+        None => first_signing_key(store, seal, entropy).await,
     }
+}
+
+/// Offers a new key and uses the one that is stored then: of two processes that start at once for the first
+/// time, one is a moment late, and must not sign with a key that nobody will know.
+async fn first_signing_key(
+    store: &Store,
+    seal: &SealKey,
+    entropy: &Entropy,
+) -> Result<ReleaseSigner, OpenError> {
     let secret = entropy.bytes::<32>();
     let sealed = seal.seal(entropy, &context(SIGNING_KEY), &secret);
-    tx.put_setting(SIGNING_KEY, B64.encode(sealed))
+    let tx = store.begin().await.map_err(failed)?;
+    tx.offer_setting(SIGNING_KEY, B64.encode(sealed))
         .await
         .map_err(failed)?;
     tx.commit().await.map_err(failed)?;
-    Ok(ReleaseSigner::from_secret(&secret))
+    stored_signing_key(store, seal)
+        .await?
+        .ok_or_else(|| OpenError::Unusable(format!("the {SIGNING_KEY} was removed")))
+}
+
+async fn stored_signing_key(
+    store: &Store,
+    seal: &SealKey,
+) -> Result<Option<ReleaseSigner>, OpenError> {
+    let tx = store.begin_read().await.map_err(failed)?;
+    let Some(stored) = tx.find_setting(SIGNING_KEY).await.map_err(failed)? else {
+        return Ok(None);
+    };
+    let secret: [u8; 32] = unseal(seal, SIGNING_KEY, &stored)?
+        .try_into()
+        .map_err(|_| OpenError::Unusable(format!("the stored {SIGNING_KEY} is damaged")))?;
+    Ok(Some(ReleaseSigner::from_secret(&secret)))
+}
+
+fn failed(error: StoreError) -> OpenError {
+    Refusal::from(error).into()
 }
 
 fn unseal(seal: &SealKey, name: &str, stored: &str) -> Result<Vec<u8>, OpenError> {
@@ -198,5 +226,23 @@ fn context(name: &str) -> SealContext<'_> {
         table: "settings",
         column: "value",
         row: name,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn who_starts_first_a_moment_late_signs_with_the_key_that_is_stored() {
+        let store = Store::open("sqlite::memory:").await.unwrap();
+        let entropy = Entropy::seeded(1);
+        let seal = SealKey::generate(&entropy);
+        // Both looked before either wrote.
+        let early = first_signing_key(&store, &seal, &entropy).await.unwrap();
+        let late = first_signing_key(&store, &seal, &entropy).await.unwrap();
+        let later = signing_key(&store, &seal, &entropy).await.unwrap();
+        assert_eq!(early.public(), late.public());
+        assert_eq!(early.public(), later.public());
     }
 }

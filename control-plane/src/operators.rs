@@ -19,7 +19,7 @@ use serde::Serialize;
 use self::invitations::Letter;
 use crate::{
     Caller, ControlPlane, Mode, Refusal, Scope,
-    assignments::{Assignment, check_fit},
+    assignments::{Assignment, check_fit, told_given},
     audit::Event,
     caller::HeldRole,
     change::{Change, Done},
@@ -27,7 +27,7 @@ use crate::{
     tenants::Tenant,
 };
 
-/// The code of the refusal of an address that somebody of the other party has.
+/// The code of the refusal of an address that somebody has who cannot have this role, or not this way.
 const ADDRESS_UNUSABLE: &str = "address_unusable";
 
 /// A person, or the stand-in for whoever may read the data directory.
@@ -37,7 +37,7 @@ pub struct Operator {
     pub id: OperatorId,
     /// The account in the platform tenant.
     pub subject: UserId,
-    /// The address, in lower case.
+    /// The address, in its normal form ([`text::normalize_email`]).
     pub email: String,
     /// The name people read.
     pub name: String,
@@ -145,6 +145,13 @@ pub(crate) struct Enlisted {
     owed: Owed,
 }
 
+impl Enlisted {
+    /// What the log says of the role that was written.
+    pub(crate) fn told(&self) -> Event {
+        told_given(&self.shown, &self.assignment)
+    }
+}
+
 /// What an invited person is owed once the role is written.
 enum Owed {
     /// Nothing: they are a member here already.
@@ -179,15 +186,7 @@ impl ControlPlane {
         let change = self.check_may_give(change, role).await?;
         let enlisted = match self.enlist(&change, wanted, &invitee).await {
             Ok(enlisted) => enlisted,
-            // The one answer that says something about a stranger's address leaves a trace.
-            Err(refusal) if refusal.is_conflict(ADDRESS_UNUSABLE) => {
-                let event = Event::new(
-                    "operators.invite",
-                    "Tried to invite somebody whose address cannot be used here.",
-                );
-                return Err(change.refuse_as(event, refusal).await);
-            }
-            Err(refusal) => return Err(refusal),
+            Err(refusal) => return Err(refuse_address(change, refusal).await),
         };
         let shown = &enlisted.shown;
         let event = Event::new(
@@ -223,15 +222,21 @@ impl ControlPlane {
         operator.accepted_at = Some(change.at());
         check_address_free(change.tx(), &operator.email).await?;
         change.tx().insert_operator(&operator).await?;
+        let event = Event::new("operators.adopt", format!("Took in {}.", operator.name))
+            .object("operator", operator.id, &operator.name)
+            .after(&operator);
+        let mut done = Done::new(operator.clone(), event);
         for held in roles {
             check_fit(held.role, held.scope)?;
             let given = self.new_assignment(&change, operator.id, *held);
             change.tx().insert_assignment(&given).await?;
+            let log = match held.scope {
+                Scope::Platform => change.tenant().id,
+                Scope::Tenant(tenant) => tenant,
+            };
+            done = done.tells(log, told_given(&operator, &given));
         }
-        let event = Event::new("operators.adopt", format!("Took in {}.", operator.name))
-            .object("operator", operator.id, &operator.name)
-            .after(&operator);
-        change.finish(Done::new(operator, event)).await
+        change.finish(done).await
     }
 
     /// Writes a new tenant's first owner. Creating tenants includes inviting their first admin, so no
@@ -257,7 +262,7 @@ impl ControlPlane {
     ) -> Result<Enlisted, Refusal> {
         let tx = change.tx();
         let known = tx
-            .find_operator_by_email(&invitee.email.to_lowercase())
+            .find_operator_by_email(&text::normalize_email(&invitee.email))
             .await?;
         let typed = self.new_operator(self.new_id(), invitee, wanted.role.party(), change.at());
         let Some(known) = known else {
@@ -283,10 +288,7 @@ impl ControlPlane {
         // From here on as if nobody knew the address: the same questions, the same answer.
         self.check_can_send(tx).await?;
         if known.party != typed.party || known.kind != OperatorKind::Person {
-            return Err(Refusal::conflict(
-                ADDRESS_UNUSABLE,
-                "This address cannot be given a role here. Invite the person with another one.",
-            ));
+            return Err(address_unusable());
         }
         self.enlist_from_elsewhere(change, wanted, (known, typed))
             .await
@@ -334,7 +336,7 @@ impl ControlPlane {
         Operator {
             id: self.new_id(),
             subject,
-            email: invitee.email.to_lowercase(),
+            email: text::normalize_email(&invitee.email),
             name: invitee.name.clone(),
             party,
             kind: OperatorKind::Person,
@@ -342,6 +344,26 @@ impl ControlPlane {
             accepted_at: None,
         }
     }
+}
+
+fn address_unusable() -> Refusal {
+    Refusal::conflict(
+        ADDRESS_UNUSABLE,
+        "This address cannot be given a role here. Invite the person with another one.",
+    )
+}
+
+/// Gives up on an invitation. The one answer that says something about a stranger's address leaves a trace,
+/// also of a dry run: whoever tries one address after the other is seen.
+pub(crate) async fn refuse_address(change: Change<'_>, refusal: Refusal) -> Refusal {
+    if !refusal.is_conflict(ADDRESS_UNUSABLE) {
+        return refusal;
+    }
+    let event = Event::new(
+        "operators.invite",
+        "Tried to invite somebody whose address cannot be used here.",
+    );
+    change.refuse_as(event, refusal).await
 }
 
 pub(crate) async fn check_address_free(tx: &Tx, email: &str) -> Result<(), Refusal> {

@@ -41,7 +41,7 @@ impl Cursor {
             .decode(text)
             .ok()
             .and_then(|bytes| String::from_utf8(bytes).ok())
-            .filter(|key| key.len() <= 200)
+            .filter(|key| key.len() <= 200 && !key.chars().any(char::is_control))
             .map(Self)
             .ok_or_else(|| Refusal::invalid("cursor", "is not one that we gave"))
     }
@@ -145,6 +145,9 @@ mod tests {
             assert!(PageRequest::parse(Some(bad), None).is_err());
         }
         assert!(PageRequest::parse(None, Some("***")).is_err());
+        // No key of ours has a control character, and PostgreSQL cannot compare with a NUL.
+        let nul = Cursor::after("ac\0me").encode();
+        assert!(PageRequest::parse(None, Some(&nul)).is_err());
         let cursor = Cursor::after("acme");
         assert_eq!(Cursor::decode(&cursor.encode()).unwrap(), cursor);
     }

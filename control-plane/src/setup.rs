@@ -118,7 +118,7 @@ impl ControlPlane {
     async fn waiting_owner(&self, invitee: &Invitee) -> Result<Option<Operator>, Refusal> {
         let tx = self.store().begin_read().await?;
         let members = tx.list_members(Scope::Platform).await?;
-        let address = invitee.email.to_lowercase();
+        let address = contract::text::normalize_email(&invitee.email);
         let waiting = members.into_iter().find(|member| {
             member.is_owner() && member.operator.is_invited() && member.operator.email == address
         });

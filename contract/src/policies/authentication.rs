@@ -41,7 +41,7 @@ impl AuthenticationPolicy {
         check_range(
             "block_after_failures",
             self.block_after_failures,
-            10..=100,
+            10..=90,
             "failures",
         )?;
         check_range("block_minutes", self.block_minutes, 5..=1440, "minutes")?;
@@ -69,9 +69,9 @@ mod tests {
         for (policy, ok) in [
             (with(5, 50, 60), true),
             (with(3, 10, 5), true),
-            (with(20, 100, 1440), true),
+            (with(20, 90, 1440), true),
             (with(2, 50, 60), false),
-            (with(5, 101, 60), false),
+            (with(5, 91, 60), false),
             (with(5, 50, 4), false),
             (with(12, 12, 60), false),
         ] {

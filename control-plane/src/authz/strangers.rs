@@ -1,22 +1,32 @@
 //! Strangers: whoever asks for a tenant they have no role in is told that there is none, and written down.
+//! So is whoever looks at what their roles do not show.
 //!
 //! Every such attempt is refused; the log tells of the first one within a while. Somebody who tries a
-//! thousand times is one fact, and must not be able to bury the others under it (R-AUD-01).
+//! thousand times is one fact, and must not be able to bury the others under it (R-AUD-01). An attempt to
+//! change something is never left out: each one is a fact of its own, and [`crate::change`] records it.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use contract::ids::{OperatorId, TenantId};
+use contract::{
+    ids::{OperatorId, TenantId},
+    permission::Permission,
+};
 use moka::future::Cache;
 
-use crate::{Caller, ControlPlane, Refusal, audit::Event, change::NO_TENANT, tenants::Tenant};
+use crate::{
+    Caller, ControlPlane, Denial, Refusal, audit::Event, change::NO_TENANT, tenants::Tenant,
+};
 
-/// How long one line stands for the same person at the same tenant.
+/// How long one line stands for the same attempt.
 const QUIET: TimeDelta = TimeDelta::minutes(10);
-/// Pairs that are remembered; about 100 bytes each.
+/// Attempts that are remembered; about 100 bytes each.
 const REMEMBERED: u64 = 10_000;
+
+/// Who asked, for which tenant, and lacking which permission; none for a stranger, who lacks any.
+type Attempt = (OperatorId, TenantId, Option<Permission>);
 
 /// What was recorded lately, in this process.
 pub(crate) struct Strangers {
-    recorded: Cache<(OperatorId, TenantId), DateTime<Utc>>,
+    recorded: Cache<Attempt, DateTime<Utc>>,
 }
 
 impl Default for Strangers {
@@ -29,12 +39,12 @@ impl Default for Strangers {
 
 impl Strangers {
     /// Whether the attempt should be recorded; from then on it counts as recorded.
-    async fn is_news(&self, who: (OperatorId, TenantId), now: DateTime<Utc>) -> bool {
-        let last = self.recorded.get(&who).await;
+    async fn is_news(&self, attempt: Attempt, now: DateTime<Utc>) -> bool {
+        let last = self.recorded.get(&attempt).await;
         if last.is_some_and(|last| now < last + QUIET) {
             return false;
         }
-        self.recorded.insert(who, now).await;
+        self.recorded.insert(attempt, now).await;
         true
     }
 }
@@ -65,7 +75,8 @@ impl ControlPlane {
     /// Tells a stranger that there is no such tenant, and the platform's log that they asked.
     pub(crate) async fn turn_away(&self, caller: &Caller, tenant: &Tenant) -> Refusal {
         let (who, now) = (caller.operator(), self.clock().now());
-        if self.inner.strangers.is_news((who, tenant.id), now).await {
+        let attempt = (who, tenant.id, None);
+        if self.inner.strangers.is_news(attempt, now).await {
             match self.platform_id().await {
                 Ok(log) => {
                     let event = Event::stranger(tenant);
@@ -75,5 +86,24 @@ impl ControlPlane {
             }
         }
         NO_TENANT
+    }
+
+    /// Tells the log of a look that was refused, unless it has just been told.
+    pub(crate) async fn tell_refused_look(
+        &self,
+        caller: &Caller,
+        tenant: TenantId,
+        denial: &Denial,
+    ) {
+        let attempt = (caller.operator(), tenant, Some(denial.permission));
+        if self
+            .inner
+            .strangers
+            .is_news(attempt, self.clock().now())
+            .await
+        {
+            self.record_alone(caller, tenant, Event::refused_look(denial))
+                .await;
+        }
     }
 }

@@ -17,6 +17,7 @@ use actix_web::{
 };
 use contract::ids::TenantId;
 use serde::{Deserialize, de::DeserializeOwned};
+use url::form_urlencoded;
 use utoipa::IntoParams;
 
 use super::{admit::admitted, problem::Problem};
@@ -123,6 +124,14 @@ impl<T: DeserializeOwned> FromRequest for Params<T> {
 }
 
 fn params<T: DeserializeOwned>(request: &HttpRequest) -> Result<T, Problem> {
+    // Nothing that is looked for has any, and PostgreSQL cannot even be asked for a NUL (R-INJ-03).
+    let has_control = form_urlencoded::parse(request.query_string().as_bytes())
+        .any(|(name, value)| name.chars().chain(value.chars()).any(char::is_control));
+    if has_control {
+        return Err(Problem::malformed(
+            "The query string is refused: it has a control character.",
+        ));
+    }
     Query::<T>::from_query(request.query_string())
         .map(Query::into_inner)
         .map_err(|error| {

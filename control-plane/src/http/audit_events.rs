@@ -79,7 +79,7 @@ pub(super) fn operations() -> Vec<Operation> {
 struct Filter {
     /// Only of this operator.
     actor: Option<OperatorId>,
-    /// Only this action; with a trailing dot every action that begins so.
+    /// Only this action; with a trailing dot every action that begins so, and refused attempts at them.
     action: Option<String>,
     /// Only about the thing with this id.
     object: Option<String>,

@@ -4,11 +4,12 @@
 //! (R-ADM-08) and distinct statuses for "not JSON", "too large" and "not this media type". A body is never
 //! logged and never echoed.
 
-use std::{future::Future, pin::Pin};
+use std::{future::Future, io, pin::Pin};
 
 use actix_web::{
     FromRequest, HttpMessage, HttpRequest,
     dev::Payload,
+    error::PayloadError,
     http::{StatusCode, header},
     web::BytesMut,
 };
@@ -68,13 +69,26 @@ fn check_announced_length(request: &HttpRequest) -> Result<(), Problem> {
 pub(super) async fn read(mut payload: Payload) -> Result<BytesMut, Problem> {
     let mut bytes = BytesMut::new();
     while let Some(chunk) = payload.next().await {
-        let chunk = chunk.map_err(|_| Problem::malformed("The body ended too early."))?;
+        let chunk = chunk.map_err(broken)?;
         if bytes.len() + chunk.len() > MAX_BODY_BYTES {
             return Err(too_large());
         }
         bytes.extend_from_slice(&chunk);
     }
     Ok(bytes)
+}
+
+/// Why a body ended before its end. The listener decides how long a pause may be (R-INJ-06).
+fn broken(error: PayloadError) -> Problem {
+    match error {
+        PayloadError::Io(error) if error.kind() == io::ErrorKind::TimedOut => Problem::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "too_slow",
+            "Request too slow",
+            "The body stopped arriving. Nothing was changed; send the request again.",
+        ),
+        _ => Problem::malformed("The body ended too early."),
+    }
 }
 
 fn too_large() -> Problem {
@@ -93,4 +107,27 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     // serde_json's sentence names the member, what was expected, the line and the column.
     serde_json::from_slice(bytes)
         .map_err(|error| Problem::malformed(format!("The body is refused: {error}.")))
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::{ResponseError, web::Bytes};
+    use futures::stream;
+
+    use super::*;
+
+    #[actix_web::test]
+    async fn a_body_that_does_not_arrive_says_why_r_inj_06() {
+        let late = PayloadError::Io(io::ErrorKind::TimedOut.into());
+        for (end, status) in [
+            (late, StatusCode::REQUEST_TIMEOUT),
+            (PayloadError::Incomplete(None), StatusCode::BAD_REQUEST),
+        ] {
+            let parts = [Ok(Bytes::from_static(b"{")), Err(end)];
+            let payload: Payload = Payload::Stream {
+                payload: Box::pin(stream::iter(parts)),
+            };
+            assert_eq!(read(payload).await.unwrap_err().status_code(), status);
+        }
+    }
 }

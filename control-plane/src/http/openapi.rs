@@ -255,7 +255,7 @@ fn problems(operation: &Operation) -> Vec<(StatusCode, &'static str)> {
             "The caller's roles or the responsibility matrix do not allow it.",
         ),
     ];
-    if operation.path.contains('{') {
+    if operation.path.contains('{') || operation.names {
         problems.push((
             StatusCode::NOT_FOUND,
             "It does not exist, or the caller may not know that it does.",
@@ -277,6 +277,10 @@ fn problems(operation: &Operation) -> Vec<(StatusCode, &'static str)> {
         problems.push((StatusCode::PRECONDITION_REQUIRED, "If-Match is missing."));
     }
     if operation.body.is_some() || operation.is_repeatable() {
+        problems.push((
+            StatusCode::REQUEST_TIMEOUT,
+            "The body stopped arriving; nothing was changed.",
+        ));
         problems.push((
             StatusCode::PAYLOAD_TOO_LARGE,
             "The body is larger than 1 MiB.",

@@ -87,6 +87,8 @@ pub(super) struct Operation {
     pub(super) compares: bool,
     /// Whether the answer has an `ETag`.
     pub(super) versioned: bool,
+    /// Whether the body names something that may not be there.
+    pub(super) names: bool,
     /// The schemas it mentions.
     pub(super) schemas: Vec<(String, RefOr<Schema>)>,
     route: Route,
@@ -122,6 +124,7 @@ impl Operation {
             may_be_first: false,
             compares: guarded,
             versioned: false,
+            names: false,
             schemas: Vec::new(),
             route: web::method(method.clone()).to(handler),
             method,
@@ -179,6 +182,12 @@ impl Operation {
     /// The answer has an `ETag`.
     pub(super) fn versioned(mut self) -> Self {
         self.versioned = true;
+        self
+    }
+
+    /// The body names something that must be there already.
+    pub(super) fn names(mut self) -> Self {
+        self.names = true;
         self
     }
 

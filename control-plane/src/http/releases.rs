@@ -165,9 +165,9 @@ struct KeyView {
 impl From<PublicKey> for KeyView {
     fn from(key: PublicKey) -> Self {
         Self {
+            jwk: key.to_jwk(),
             kid: key.kid,
             alg: key.alg,
-            jwk: key.jwk,
             created_at: key.created_at,
         }
     }

@@ -52,6 +52,7 @@ fn of_scope(
             .summary("Gives another role to an operator who holds one here.")
             .needs(manage)
             .takes::<AssignmentBody>(new)
+            .names()
             .creates::<AssignmentView>(),
         Operation::new(get_id, Method::GET, one, get)
             .summary("Reads who holds a role, and who gave it.")

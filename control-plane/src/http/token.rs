@@ -128,7 +128,7 @@ fn is_access_token(typ: &str) -> bool {
 }
 
 fn verify(token: &str, key: &PublicKey, issuer: &str) -> Option<Claims> {
-    let jwk: Jwk = serde_json::from_value(key.jwk.clone()).ok()?;
+    let jwk: Jwk = serde_json::from_value(key.to_jwk()).ok()?;
     let decoding = DecodingKey::from_jwk(&jwk).ok()?;
     let mut validation = Validation::new(match key.alg {
         SigningAlgorithm::ES256 => Algorithm::ES256,

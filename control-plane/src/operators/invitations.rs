@@ -13,7 +13,9 @@ use contract::{
     text,
 };
 
-use super::{Enlisted, Invitation, Invited, Operator, OperatorKind, Owed, check_address_free};
+use super::{
+    Enlisted, Invitation, Invited, Operator, OperatorKind, Owed, address_unusable, refuse_address,
+};
 use crate::{
     Caller, ControlPlane, Mode, Refusal, Scope,
     assignments::Member,
@@ -94,7 +96,7 @@ impl ControlPlane {
     /// # Errors
     /// Needs `platform.tenants.create`. [`Refusal::NotFound`] for the tenant, or if nobody was invited to own
     /// it; [`Refusal::Conflict`] once an owner came (`owner_accepted`), for an address that is taken
-    /// (`email_taken`), and for another address of someone who was invited elsewhere too (`invited_elsewhere`);
+    /// (`address_unusable`, recorded), and for another address of someone who was invited elsewhere too (`invited_elsewhere`);
     /// [`Refusal::Invalid`] for the address; [`Refusal::Unavailable`] while no node could send it.
     pub async fn resend_first_invitation(
         &self,
@@ -124,8 +126,10 @@ impl ControlPlane {
                 what: "first owner",
             });
         };
-        if let Some(email) = email {
-            readdress(change.tx(), &mut operator, email).await?;
+        if let Some(email) = email
+            && let Err(refusal) = readdress(change.tx(), &mut operator, email).await
+        {
+            return Err(refuse_address(change, refusal).await);
         }
         let role = Role::TenantOwner;
         let letter = Letter::new(operator, HeldRole { role, scope });
@@ -273,7 +277,7 @@ impl ControlPlane {
 /// several places: one tenant's vendor contact must not redirect another tenant's invitation.
 async fn readdress(tx: &Tx, operator: &mut Operator, email: &str) -> Result<(), Refusal> {
     text::check_email("email", email)?;
-    let email = email.to_lowercase();
+    let email = text::normalize_email(email);
     if email == operator.email {
         return Ok(());
     }
@@ -284,7 +288,9 @@ async fn readdress(tx: &Tx, operator: &mut Operator, email: &str) -> Result<(), 
             "The person was invited elsewhere too, so their address stays as it is.",
         ));
     }
-    check_address_free(tx, &email).await?;
+    if tx.find_operator_by_email(&email).await?.is_some() {
+        return Err(address_unusable());
+    }
     tx.readdress_operator(operator.id, &email).await?;
     operator.email = email;
     Ok(())

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 use contract::{
-    frames::{Outcome, Up},
+    frames::{MAX_KEYS, Outcome, PublicKey, Up},
     ids::{NodeId, TenantId},
     tenant::Region,
 };
@@ -78,18 +78,7 @@ impl Inbound {
                 version,
                 outcome,
             } => self.hear_ack(tenant, version, outcome).await,
-            Up::Keys { tenant, keys } => {
-                let tx = self.control_plane.store().begin().await?;
-                // A key of a tenant that we do not know, or not there, is nobody's.
-                let found = tx.lock_tenant(tenant).await?;
-                if found.is_none_or(|tenant| tenant.region != self.region) {
-                    return Err(Ended::Protocol(
-                        "it reported keys of a tenant of another region",
-                    ));
-                }
-                tx.replace_tenant_keys(tenant, &keys).await?;
-                Ok(tx.commit().await?)
-            }
+            Up::Keys { tenant, keys } => self.hear_keys(tenant, &keys).await,
             Up::CommandResult { id, outcome } => {
                 self.control_plane.hub().answer(self.node, id, outcome);
                 Ok(())
@@ -103,6 +92,20 @@ impl Inbound {
                 Ok(())
             }
         }
+    }
+
+    async fn hear_keys(&self, tenant: TenantId, keys: &[PublicKey]) -> Result<(), Ended> {
+        check_keys(keys).map_err(Ended::Protocol)?;
+        let tx = self.control_plane.store().begin().await?;
+        // A key of a tenant that we do not know, or not there, is nobody's.
+        let found = tx.lock_tenant(tenant).await?;
+        if found.is_none_or(|tenant| tenant.region != self.region) {
+            return Err(Ended::Protocol(
+                "it reported keys of a tenant of another region",
+            ));
+        }
+        tx.replace_tenant_keys(tenant, keys).await?;
+        Ok(tx.commit().await?)
     }
 
     async fn hear_ack(
@@ -163,7 +166,7 @@ impl Said<'_> {
         let (applied_version, rejected_version, reason) = match self.outcome {
             Outcome::Applied => (self.version, None, None),
             Outcome::Rejected { reason } => {
-                let reason = reason.chars().take(MAX_REASON_CHARS).collect();
+                let reason = printable(reason).take(MAX_REASON_CHARS).collect();
                 (applied, Some(self.version), Some(reason))
             }
         };
@@ -176,6 +179,27 @@ impl Said<'_> {
             at: self.at,
         }
     }
+}
+
+/// A report replaces what was known, so one that is not whole must not: with no key of the platform left,
+/// nobody could sign in to put it right.
+fn check_keys(keys: &[PublicKey]) -> Result<(), &'static str> {
+    if keys.is_empty() {
+        return Err("it reported that a tenant has no keys");
+    }
+    if keys.len() > MAX_KEYS {
+        return Err("it reported more keys than a tenant can have");
+    }
+    let kids: BTreeSet<&str> = keys.iter().map(|key| key.kid.as_str()).collect();
+    if kids.len() < keys.len() {
+        return Err("it reported two keys with one id");
+    }
+    Ok(())
+}
+
+/// What a node wrote, without control characters: it is shown and logged, and PostgreSQL keeps no NUL.
+pub(super) fn printable(text: &str) -> impl Iterator<Item = char> + '_ {
+    text.chars().filter(|c| !c.is_control())
 }
 
 /// Why an acknowledgement is not believed; `None` if it is.

@@ -1,4 +1,8 @@
 //! What a node is told: first the difference between what it holds and should hold, then each change.
+//!
+//! A node decides how fast it reads, so nothing of ours may wait with it: what is to be sent is read first, a
+//! tenant at a time, and no transaction is open while frames go out; a node that takes no frame for a while
+//! counts as gone, exactly like one that answers no ping.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -12,7 +16,7 @@ use contract::{
 };
 use tokio::sync::{
     broadcast::{self, error::RecvError},
-    mpsc,
+    mpsc::{self, error::SendTimeoutError},
 };
 
 use super::{
@@ -29,6 +33,8 @@ use crate::{
 const PING_EVERY: Duration = Duration::from_secs(15);
 /// Unanswered pings after which it is not.
 const MAX_UNANSWERED: u32 = 3;
+/// How long a full link may take no frame: as long as a node may leave pings unanswered.
+const STALLED_AFTER: Duration = PING_EVERY.saturating_mul(MAX_UNANSWERED);
 /// Pings between two comparisons of states, the safety net under the announcements.
 const PINGS_PER_COMPARISON: u64 = 20;
 
@@ -117,9 +123,12 @@ impl Outbound {
             Todo::SendAll(tenant) => {
                 let tx = self.control_plane.store().begin_read().await?;
                 let latest = tx.find_latest_release(tenant).await?;
-                if let Some(latest) = latest {
-                    self.tell(&tx, latest, None).await?;
-                }
+                let frames = match latest {
+                    Some(latest) => self.frames(&tx, latest, None).await?,
+                    None => Vec::new(),
+                };
+                drop(tx);
+                self.send_all(frames).await?;
             }
         }
         Ok(())
@@ -137,9 +146,7 @@ impl Outbound {
             return Ok(());
         }
         if known + 1 == announcement.version && relied_on {
-            for text in &announcement.frames {
-                self.send(text.clone()).await?;
-            }
+            self.send_all(announcement.frames.clone()).await?;
             let told = Told {
                 version: announcement.version,
                 manifest: None,
@@ -149,16 +156,19 @@ impl Outbound {
             return Ok(());
         }
         let tx = self.control_plane.store().begin_read().await?;
-        if let Some(latest) = tx.find_latest_release(announcement.tenant).await? {
-            self.bring_up(&tx, latest).await?;
-        }
-        Ok(())
+        let frames = match tx.find_latest_release(announcement.tenant).await? {
+            Some(latest) => self.bring_up(&tx, latest).await?,
+            None => Vec::new(),
+        };
+        drop(tx);
+        self.send_all(frames).await
     }
 
     /// Compares what the node should hold with what it was told, and sends the difference.
     async fn compare(&mut self) -> Result<(), Ended> {
         let tx = self.control_plane.store().begin_read().await?;
         let current = tx.list_current_releases(&self.region).await?;
+        drop(tx);
         let index = RegionIndex {
             region: self.region.clone(),
             issued_at: self.control_plane.clock().now(),
@@ -185,15 +195,20 @@ impl Outbound {
             if up_to_date {
                 continue;
             }
-            if let Some(release) = tx.find_release(tenant, version).await? {
-                self.bring_up(&tx, release).await?;
-            }
+            // A release never changes, so each may be read in a transaction of its own.
+            let tx = self.control_plane.store().begin_read().await?;
+            let frames = match tx.find_release(tenant, version).await? {
+                Some(release) => self.bring_up(&tx, release).await?,
+                None => Vec::new(),
+            };
+            drop(tx);
+            self.send_all(frames).await?;
         }
         Ok(())
     }
 
-    /// Sends a release with what the node lacks of it.
-    async fn bring_up(&mut self, tx: &Tx, release: StoredRelease) -> Result<(), Ended> {
+    /// A release with what the node lacks of it.
+    async fn bring_up(&mut self, tx: &Tx, release: StoredRelease) -> Result<Vec<String>, Ended> {
         let told = self
             .told
             .get(&release.tenant)
@@ -207,15 +222,17 @@ impl Outbound {
                 .filter(|known| told.manifest.is_none_or(|named| named == known.manifest_hash)),
             None => None,
         };
-        self.tell(tx, release, base).await
+        self.frames(tx, release, base).await
     }
 
-    async fn tell(
+    /// The frames that bring a node from `base` to `release`, which from now on counts as told: they are
+    /// sent next, or the session ends.
+    async fn frames(
         &mut self,
         tx: &Tx,
         release: StoredRelease,
         base: Option<StoredRelease>,
-    ) -> Result<(), Ended> {
+    ) -> Result<Vec<String>, Ended> {
         let manifest = self.read(&release)?;
         let base = base.as_ref().map(|base| self.read(base)).transpose()?;
         let missing: Vec<ContentHash> = manifest
@@ -223,20 +240,22 @@ impl Outbound {
             .into_iter()
             .map(|(_, hash)| hash.clone())
             .collect();
-        for (hash, body) in tx.list_sections(release.tenant, &missing).await? {
-            self.send(frame(&Down::Section { hash, body })).await?;
-        }
+        let sections = tx.list_sections(release.tenant, &missing).await?;
+        let mut frames: Vec<String> = sections
+            .into_iter()
+            .map(|(hash, body)| frame(&Down::Section { hash, body }))
+            .collect();
         let told = Told {
             version: release.version,
             manifest: Some(release.manifest_hash),
             relied_on: true,
         };
         self.told.insert(release.tenant, told);
-        let release = Down::Release {
+        frames.push(frame(&Down::Release {
             tenant: release.tenant,
             manifest: release.manifest,
-        };
-        self.send(frame(&release)).await
+        }));
+        Ok(frames)
     }
 
     fn read(&self, release: &StoredRelease) -> Result<Manifest, Ended> {
@@ -257,7 +276,30 @@ impl Outbound {
         Ok(())
     }
 
+    async fn send_all(&self, frames: Vec<String>) -> Result<(), Ended> {
+        for text in frames {
+            self.send(text).await?;
+        }
+        Ok(())
+    }
+
     async fn send(&self, text: String) -> Result<(), Ended> {
-        self.down.send(text).await.map_err(|_| Ended::Gone)
+        hand_over(&self.down, text, STALLED_AFTER).await
     }
 }
+
+/// Puts a frame on the link, waiting for room no longer than `patience`.
+async fn hand_over(
+    down: &mpsc::Sender<String>,
+    text: String,
+    patience: Duration,
+) -> Result<(), Ended> {
+    match down.send_timeout(text, patience).await {
+        Ok(()) => Ok(()),
+        Err(SendTimeoutError::Timeout(_)) => Err(Ended::Silent),
+        Err(SendTimeoutError::Closed(_)) => Err(Ended::Gone),
+    }
+}
+
+#[cfg(test)]
+mod tests;

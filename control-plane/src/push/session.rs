@@ -10,7 +10,10 @@ use contract::{
 };
 use tokio::sync::mpsc;
 
-use super::{inbound::Inbound, outbound::Outbound};
+use super::{
+    inbound::{Inbound, printable},
+    outbound::Outbound,
+};
 use crate::{
     ControlPlane, Refusal,
     nodes::{Holding, Node},
@@ -18,6 +21,9 @@ use crate::{
 
 /// Longest wait for a node's greeting.
 const GREETING_LIMIT: Duration = Duration::from_secs(10);
+
+/// How much of a node's software version is kept.
+const MAX_SOFTWARE_CHARS: usize = 100;
 
 /// What a node says first.
 pub(super) struct Greeting {
@@ -116,7 +122,7 @@ async fn greet(
         }) => Greeting {
             node,
             region,
-            software: version,
+            software: printable(&version).take(MAX_SOFTWARE_CHARS).collect(),
             holds,
         },
         _ => return Err(Ended::Protocol("its first frame is not a greeting")),

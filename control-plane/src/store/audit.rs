@@ -5,10 +5,14 @@ use contract::{
     section::ContentHash,
 };
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select,
+    ActiveValue::Set, ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    Select,
 };
 
-use super::{StoreError, Tx, codec, search::folded};
+use super::{
+    StoreError, Tx, codec,
+    search::{folded, sought},
+};
 use crate::{
     audit::{AuditEvent, AuditFilter, AuditRecord},
     page::{Page, PageRequest},
@@ -150,13 +154,14 @@ fn filtered(mut query: Select<row::Entity>, filter: &AuditFilter) -> Select<row:
         query = query.filter(row::Column::ActorId.eq(actor.to_string()));
     }
     if let Some(action) = &filter.action {
+        let action = sought(action);
         query = match action.ends_with('.') {
-            true => query.filter(row::Column::Action.starts_with(action)),
+            true => query.filter(begins(&action)),
             false => query.filter(row::Column::Action.eq(action.as_str())),
         };
     }
     if let Some(object) = &filter.object {
-        query = query.filter(row::Column::ObjectId.eq(object.as_str()));
+        query = query.filter(row::Column::ObjectId.eq(sought(object)));
     }
     if let Some(outcome) = filter.outcome {
         query = query.filter(row::Column::Outcome.eq(outcome.as_str()));
@@ -171,6 +176,15 @@ fn filtered(mut query: Select<row::Entity>, filter: &AuditFilter) -> Select<row:
         query = query.filter(folded(row::Column::Search, text));
     }
     query
+}
+
+/// Done under this beginning, or refused under it: the action of a refused attempt is the permission that
+/// was missing, which names its scope first.
+fn begins(action: &str) -> Condition {
+    ["", "tenant.", "platform."]
+        .into_iter()
+        .map(|scope| row::Column::Action.starts_with(format!("{scope}{action}")))
+        .fold(Condition::any(), Condition::add)
 }
 
 fn from_row(row: row::Model) -> Result<AuditRecord, StoreError> {

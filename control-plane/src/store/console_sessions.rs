@@ -1,4 +1,4 @@
-//! Rows of console sessions, of what waits in them, and of sign-ins under way.
+//! Rows of console sessions and of what waits in them.
 //!
 //! Keys are SHA-256 of what a browser holds; nothing here could be presented by anyone.
 
@@ -7,7 +7,7 @@ use contract::ids::OperatorId;
 use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, EntityTrait, PaginatorTrait, QueryFilter};
 
 use super::{StoreError, Tx, codec};
-use crate::console_sessions::{AttemptRow, Preferences, SessionRow};
+use crate::console_sessions::{Preferences, SessionRow};
 
 mod session {
     use chrono::{DateTime, Utc};
@@ -44,28 +44,6 @@ mod stash {
         #[sea_orm(primary_key, auto_increment = false)]
         pub slot: String,
         pub body: String,
-        pub expires_at: DateTime<Utc>,
-    }
-
-    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-    pub enum Relation {}
-
-    impl ActiveModelBehavior for ActiveModel {}
-}
-
-mod attempt {
-    use chrono::{DateTime, Utc};
-    use sea_orm::entity::prelude::*;
-
-    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
-    #[sea_orm(table_name = "console_login_attempts")]
-    pub struct Model {
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub state_sha256: String,
-        pub browser_sha256: String,
-        pub nonce: String,
-        pub pkce_verifier: String,
-        pub return_to: String,
         pub expires_at: DateTime<Utc>,
     }
 
@@ -176,7 +154,7 @@ impl Tx {
         Ok(deleted.rows_affected)
     }
 
-    /// Removes what has expired: sessions last seen before `idle_since`, stashes, sign-ins.
+    /// Removes what has expired: sessions last seen before `idle_since`, and stashes.
     pub(crate) async fn sweep_console(
         &self,
         now: DateTime<Utc>,
@@ -192,10 +170,6 @@ impl Tx {
             .await?;
         stash::Entity::delete_many()
             .filter(stash::Column::ExpiresAt.lte(now))
-            .exec(&self.db)
-            .await?;
-        attempt::Entity::delete_many()
-            .filter(attempt::Column::ExpiresAt.lte(now))
             .exec(&self.db)
             .await?;
         Ok(())
@@ -244,44 +218,6 @@ impl Tx {
         Ok(row
             .filter(|row| deleted.rows_affected == 1 && now < row.expires_at)
             .map(|row| row.body))
-    }
-
-    /// Writes a sign-in under way.
-    pub(crate) async fn insert_login_attempt(&self, row: &AttemptRow) -> Result<(), StoreError> {
-        attempt::Entity::insert(attempt::ActiveModel {
-            state_sha256: Set(row.state_sha256.clone()),
-            browser_sha256: Set(row.browser_sha256.clone()),
-            nonce: Set(row.nonce.clone()),
-            pkce_verifier: Set(row.pkce_verifier.clone()),
-            return_to: Set(row.return_to.clone()),
-            expires_at: Set(row.expires_at),
-        })
-        .exec_without_returning(&self.db)
-        .await?;
-        Ok(())
-    }
-
-    /// Takes a sign-in under way; only one of two who take at once gets it.
-    pub(crate) async fn take_login_attempt(
-        &self,
-        state_sha256: &str,
-    ) -> Result<Option<AttemptRow>, StoreError> {
-        let row = attempt::Entity::find_by_id(state_sha256)
-            .one(&self.db)
-            .await?;
-        let deleted = attempt::Entity::delete_by_id(state_sha256)
-            .exec(&self.db)
-            .await?;
-        Ok(row
-            .filter(|_| deleted.rows_affected == 1)
-            .map(|row| AttemptRow {
-                state_sha256: row.state_sha256,
-                browser_sha256: row.browser_sha256,
-                nonce: row.nonce,
-                pkce_verifier: row.pkce_verifier,
-                return_to: row.return_to,
-                expires_at: row.expires_at,
-            }))
     }
 
     /// Finds an operator's preferences.

@@ -30,7 +30,7 @@ mod row {
         pub claim: String,
         pub claimed_at: DateTime<Utc>,
         pub acted_in: Option<String>,
-        pub permission: Option<String>,
+        pub permissions: Option<String>,
         pub answer: Option<Vec<u8>>,
         pub expires_at: DateTime<Utc>,
     }
@@ -52,8 +52,8 @@ pub(crate) struct Remembered {
     pub(crate) claim: String,
     /// Since when.
     pub(crate) claimed_at: DateTime<Utc>,
-    /// Where it was carried out and with which permission, if it was.
-    pub(crate) acted: Option<(TenantId, Permission)>,
+    /// Where it was carried out and with which permissions, if it was.
+    pub(crate) acted: Option<(TenantId, Vec<Permission>)>,
     /// The sealed answer, once there is one.
     pub(crate) answer: Option<Vec<u8>>,
 }
@@ -126,11 +126,12 @@ impl Tx {
         &self,
         claim: &Claim,
         tenant: TenantId,
-        permission: Permission,
+        permissions: &[Permission],
     ) -> Result<bool, StoreError> {
+        let keys: Vec<String> = permissions.iter().map(|one| one.key()).collect();
         let row = row::ActiveModel {
             acted_in: Set(Some(tenant.to_string())),
-            permission: Set(Some(permission.key())),
+            permissions: Set(Some(keys.join(" "))),
             ..Default::default()
         };
         let marked = held(claim, row).exec(&self.db).await?;
@@ -196,10 +197,13 @@ fn held(claim: &Claim, row: row::ActiveModel) -> UpdateMany<row::Entity> {
 }
 
 fn from_row(row: row::Model) -> Result<Remembered, StoreError> {
-    let acted = match (row.acted_in, row.permission) {
-        (Some(tenant), Some(permission)) => Some((
+    let acted = match (row.acted_in, row.permissions) {
+        (Some(tenant), Some(permissions)) => Some((
             codec::parse(TABLE, &tenant)?,
-            codec::parse(TABLE, &permission)?,
+            permissions
+                .split(' ')
+                .map(|permission| codec::parse(TABLE, permission))
+                .collect::<Result<_, _>>()?,
         )),
         _ => None,
     };

@@ -1,4 +1,6 @@
-//! The tables, as steps that were taken: a released step is never edited, only followed by another.
+//! The tables, as steps that were taken. From the first release on a step is never edited, only followed by
+//! another; until then nobody has data to keep, so a step is mended in place and a database that an earlier draft
+//! made is made anew.
 
 mod m0001_governance;
 mod m0002_applications;

@@ -52,22 +52,23 @@ impl Tx {
         Ok(())
     }
 
-    /// Remembers that somebody came with the account for the first time; a later time changes nothing.
+    /// Remembers that somebody came with the account for the first time; `false` for a later time, which
+    /// changes nothing.
     pub(crate) async fn accept_operator(
         &self,
         id: OperatorId,
         at: DateTime<Utc>,
-    ) -> Result<(), StoreError> {
-        row::Entity::update_many()
+    ) -> Result<bool, StoreError> {
+        let accepted = row::Entity::update_many()
             .col_expr(row::Column::AcceptedAt, Expr::value(at))
             .filter(row::Column::Id.eq(id.to_string()))
             .filter(row::Column::AcceptedAt.is_null())
             .exec(&self.db)
             .await?;
-        Ok(())
+        Ok(accepted.rows_affected == 1)
     }
 
-    /// Gives an operator another address, in lower case.
+    /// Gives an operator another address, in its normal form.
     pub(crate) async fn readdress_operator(
         &self,
         id: OperatorId,
@@ -101,7 +102,7 @@ impl Tx {
         query.one(&self.db).await?.map(from_row).transpose()
     }
 
-    /// Finds an operator by address; addresses are kept in lower case.
+    /// Finds an operator by address; addresses are kept in their normal form.
     pub(crate) async fn find_operator_by_email(
         &self,
         email: &str,

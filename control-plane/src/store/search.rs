@@ -15,15 +15,21 @@ pub(super) fn named<C: ColumnTrait>(id: C, names: &[C], text: Option<&str>) -> C
         None => Condition::all(),
         Some(text) => names
             .iter()
-            .fold(Condition::any().add(id.eq(text)), |found, name| {
+            .fold(Condition::any().add(id.eq(sought(text))), |found, name| {
                 found.add(folded(*name, text))
             }),
     }
 }
 
+/// A text as it can be looked for: PostgreSQL takes no NUL, not even to find none. What stands in its place
+/// is in no text that we keep either.
+pub(super) fn sought(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
+}
+
 /// "Occurs in" a column that holds folded text, with the pattern's own signs taken literally.
 pub(super) fn folded(column: impl ColumnTrait, text: &str) -> SimpleExpr {
-    let literal = text
+    let literal = sought(text)
         .to_lowercase()
         .replace('\\', "\\\\")
         .replace('%', "\\%")

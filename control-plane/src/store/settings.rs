@@ -1,6 +1,6 @@
 //! Rows of settings: the few single values the control plane keeps about itself.
 
-use sea_orm::{ActiveValue::Set, EntityTrait};
+use sea_orm::{ActiveValue::Set, EntityTrait, sea_query::OnConflict};
 
 use super::{StoreError, Tx};
 
@@ -35,6 +35,22 @@ impl Tx {
             value: Set(value),
         })
         .await
+    }
+
+    /// Writes a setting if there is none yet; read it after the commit to see which one it is.
+    pub(crate) async fn offer_setting(&self, name: &str, value: String) -> Result<(), StoreError> {
+        row::Entity::insert(row::ActiveModel {
+            name: Set(name.to_owned()),
+            value: Set(value),
+        })
+        .on_conflict(
+            OnConflict::column(row::Column::Name)
+                .do_nothing()
+                .to_owned(),
+        )
+        .exec_without_returning(&self.db)
+        .await?;
+        Ok(())
     }
 
     /// Removes a setting; says whether it was there, so that of two removers exactly one succeeds.

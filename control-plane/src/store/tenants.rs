@@ -5,7 +5,10 @@ use contract::{
     section::ContentHash,
     tenant::{Host, Region, Slug, TenantStatus},
 };
-use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
+    QuerySelect,
+};
 
 use super::{StoreError, Tx, codec, search::folded};
 use crate::{
@@ -131,6 +134,12 @@ impl Tx {
         let rows = query.limit(page.fetch()).all(&self.db).await?;
         let tenants = rows.into_iter().map(from_row).collect::<Result<_, _>>()?;
         Ok(page.page(tenants, |tenant: &Tenant| tenant.slug.to_string()))
+    }
+
+    /// How many tenants live in a region.
+    pub(crate) async fn count_tenants(&self, region: &Region) -> Result<u64, StoreError> {
+        let there = row::Entity::find().filter(row::Column::Region.eq(region.as_str()));
+        Ok(there.count(&self.db).await?)
     }
 
     /// Ids of all tenants, in the order in which they were made.

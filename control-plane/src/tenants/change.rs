@@ -61,7 +61,9 @@ impl ControlPlane {
             .object("tenant", tenant, &after.name)
             .before(&before)
             .after(&after);
-        change.finish(Done::new(after, event).releases()).await
+        let done = Done::new(after, event).releases();
+        let (after, releases) = change.finish_with_releases(done).await?;
+        Ok(releases.current(after))
     }
 
     /// Suspends a tenant, so that nodes refuse to serve it, or resumes it.
@@ -106,9 +108,9 @@ impl ControlPlane {
         .object("tenant", tenant, &after.name)
         .before(&before)
         .after(&after);
-        change
-            .finish(Done::new(after, event).concerns(tenant))
-            .await
+        let done = Done::new(after, event).concerns(tenant);
+        let (after, releases) = change.finish_with_releases(done).await?;
+        Ok(releases.current(after))
     }
 }
 

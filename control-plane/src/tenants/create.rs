@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use contract::{
+    index::MAX_INDEX_TENANTS,
     permission::Permission,
     policies::{Policy, RegistrationMode},
     tenant::{Environment, Host, PLATFORM_SLUG, Region, Slug, TenantName, TenantStatus},
@@ -13,7 +14,7 @@ use crate::{
     audit::Event,
     authz::Ground,
     change::{Change, Done, Target},
-    operators::{Invited, Invitee},
+    operators::{Enlisted, Invited, Invitee, refuse_address},
     policies::PublishedPolicy,
     responsibilities::MatrixRow,
     store::Tx,
@@ -49,7 +50,8 @@ impl ControlPlane {
     /// Makes a tenant, with its matrix, policies, first release and, if named, first owner.
     ///
     /// # Errors
-    /// Needs `platform.tenants.create`. [`Refusal::Conflict`] for a slug or host that is taken.
+    /// Needs `platform.tenants.create`. [`Refusal::Conflict`] for a slug or host that is taken, and for a
+    /// region that has no room.
     pub async fn create_tenant(
         &self,
         caller: &Caller,
@@ -67,7 +69,10 @@ impl ControlPlane {
         change.tx().insert_tenant(&tenant).await?;
         furnish(&change, &tenant).await?;
         let invitation = match &new.first_admin {
-            Some(admin) => Some(self.enlist_first_owner(&change, &tenant, admin).await?),
+            Some(admin) => match self.enlist_first_owner(&change, &tenant, admin).await {
+                Ok(enlisted) => Some(enlisted),
+                Err(refusal) => return Err(refuse_address(change, refusal).await),
+            },
             None => None,
         };
         let event = Event::new(
@@ -77,15 +82,18 @@ impl ControlPlane {
         .object("tenant", tenant.id, &tenant.name)
         .after(&tenant);
         let id = tenant.id;
-        let (tenant, invitation) = change
-            .finish(Done::new((tenant, invitation), event).concerns(id))
-            .await?;
+        let role = invitation.as_ref().map(Enlisted::told);
+        let mut done = Done::new((tenant, invitation), event).concerns(id);
+        if let Some(role) = role {
+            done = done.tells(id, role);
+        }
+        let ((tenant, invitation), releases) = change.finish_with_releases(done).await?;
         let first_admin = match invitation {
             Some(pending) => Some(self.deliver(caller, pending, mode).await),
             None => None,
         };
         Ok(TenantCreated {
-            tenant,
+            tenant: releases.current(tenant),
             first_admin,
         })
     }
@@ -95,6 +103,16 @@ impl ControlPlane {
             return Err(Refusal::invalid(
                 "region",
                 "is not one of the platform's regions",
+            ));
+        }
+        // One more than the index has room for, and no node of the region would hear of anything again.
+        if tx.count_tenants(&new.region).await? >= MAX_INDEX_TENANTS as u64 {
+            return Err(Refusal::conflict(
+                "region_full",
+                format!(
+                    "The region {} has its {MAX_INDEX_TENANTS} tenants; choose another.",
+                    new.region
+                ),
             ));
         }
         if tx.find_tenant_by_slug(&new.slug).await?.is_some() {

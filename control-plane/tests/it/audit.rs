@@ -21,15 +21,15 @@ async fn the_chain_holds_until_someone_touches_it() {
             .unwrap();
     }
     let whole = world.cp.verify_audit(&owner, acme.id).await.unwrap();
-    assert_eq!((whole.events, whole.broken_at), (7, None));
+    assert_eq!((whole.events, whole.broken_at), (8, None));
     world
         .tamper(&format!(
-            "UPDATE audit_events SET document = replace(document, '21', '22') WHERE tenant_id = '{}' AND seq = 5",
+            "UPDATE audit_events SET document = replace(document, '21', '22') WHERE tenant_id = '{}' AND seq = 6",
             acme.id
         ))
         .await;
     let broken = world.cp.verify_audit(&owner, acme.id).await.unwrap();
-    assert_eq!((broken.events, broken.broken_at), (4, Some(5)));
+    assert_eq!((broken.events, broken.broken_at), (5, Some(6)));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -51,7 +51,7 @@ async fn many_writers_at_once_still_make_one_line() {
         renamed.unwrap().unwrap();
     }
     let whole = world.cp.verify_audit(&owner, acme.id).await.unwrap();
-    assert_eq!((whole.events, whole.broken_at), (13, None));
+    assert_eq!((whole.events, whole.broken_at), (14, None));
     assert_eq!(world.released(acme.id).await, 13);
 }
 
@@ -100,7 +100,7 @@ async fn logs_are_filtered_and_paged() {
             .len()
     };
     let any = AuditFilter::default;
-    assert_eq!(count(any()).await, 4);
+    assert_eq!(count(any()).await, 5);
     assert_eq!(
         count(AuditFilter {
             actor: Some(owner.operator()),
@@ -115,7 +115,8 @@ async fn logs_are_filtered_and_paged() {
             ..any()
         })
         .await,
-        2
+        3,
+        "two that were done and the refused one"
     );
     assert_eq!(
         count(AuditFilter {
@@ -163,12 +164,12 @@ async fn logs_are_filtered_and_paged() {
             ..any()
         })
         .await,
-        4
+        5
     );
-    let two = PageRequest::parse(Some(3), None).unwrap();
+    let three = PageRequest::parse(Some(3), None).unwrap();
     let page = world
         .cp
-        .list_audit_events(&owner, acme.id, &any(), &two)
+        .list_audit_events(&owner, acme.id, &any(), &three)
         .await
         .unwrap();
     assert_eq!(
@@ -176,7 +177,7 @@ async fn logs_are_filtered_and_paged() {
             .iter()
             .map(|one| one.event.seq)
             .collect::<Vec<_>>(),
-        [4, 3, 2]
+        [5, 4, 3]
     );
     let cursor = page.next.unwrap().encode();
     let rest = PageRequest::parse(Some(3), Some(&cursor)).unwrap();
@@ -185,7 +186,7 @@ async fn logs_are_filtered_and_paged() {
         .list_audit_events(&owner, acme.id, &any(), &rest)
         .await
         .unwrap();
-    assert_eq!((page.items.len(), page.next), (1, None));
+    assert_eq!((page.items.len(), page.next), (2, None));
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! Console sessions: hashed at rest, ended by time and by hand, one-time things taken once.
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::TimeDelta;
 use contract::role::Role;
 use control_plane::{
@@ -194,49 +195,43 @@ async fn an_account_without_a_role_gets_no_session() {
 }
 
 #[tokio::test]
-async fn a_sign_in_is_taken_once_and_only_by_the_browser_that_began_it() {
+async fn a_sign_in_comes_back_only_with_the_browser_that_began_it_and_in_time() {
     let world = World::new().await;
-    let begun = world
-        .cp
-        .begin_console_login("/t/acme/production/home")
-        .await
-        .unwrap();
-    let foreign = world
-        .cp
-        .begin_console_login("//evil.example")
-        .await
-        .unwrap();
+    let cp = &world.cp;
+    let wanted = "/t/acme/production/home";
+    let begun = cp.begin_console_login(wanted);
+    let foreign = cp.begin_console_login("//evil.example");
     assert_eq!(foreign.return_to, "/");
     let (state, browser) = (begun.state.expose(), begun.browser.expose());
-    let taken = world
-        .cp
-        .take_console_login(state, browser)
-        .await
-        .unwrap()
-        .unwrap();
-    assert_eq!(taken.nonce, begun.nonce);
-    assert_eq!(taken.pkce_verifier, begun.pkce_verifier);
-    assert_eq!(taken.return_to, "/t/acme/production/home");
+    let opened = cp.open_console_login(state, browser).unwrap();
+    assert_eq!(opened.nonce, begun.nonce);
+    assert_eq!(opened.pkce_verifier, begun.pkce_verifier);
+    assert_eq!(opened.return_to, wanted);
+    let other = foreign.state.expose();
     assert!(
-        world
-            .cp
-            .take_console_login(state, browser)
-            .await
-            .unwrap()
-            .is_none()
+        cp.open_console_login(other, browser).is_none(),
+        "another browser"
     );
-    let stolen = world
-        .cp
-        .take_console_login(foreign.state.expose(), browser)
-        .await
-        .unwrap();
-    assert!(stolen.is_none(), "another browser");
-    let late = world.cp.begin_console_login("/").await.unwrap();
+    for made_up in ["", "x", &browser[1..], &browser[..browser.len() - 2]] {
+        assert!(cp.open_console_login(state, made_up).is_none(), "{made_up}");
+    }
     world.clock.advance(TimeDelta::minutes(10));
-    let late = world
-        .cp
-        .take_console_login(late.state.expose(), late.browser.expose());
-    assert!(late.await.unwrap().is_none(), "too late");
+    assert!(cp.open_console_login(state, browser).is_none(), "too late");
+}
+
+#[tokio::test]
+async fn what_a_sign_in_carries_is_hidden_and_fits_into_a_cookie() {
+    let world = World::new().await;
+    let longest = format!("/{}", "a".repeat(1_499));
+    let begun = world.cp.begin_console_login(&longest);
+    assert_eq!(begun.return_to, longest);
+    let carried = begun.browser.expose();
+    assert!(carried.len() < 3_000, "{}", carried.len());
+    let plain = URL_SAFE_NO_PAD.decode(carried).unwrap();
+    for secret in [&begun.nonce, &begun.pkce_verifier] {
+        let secret = secret.expose().as_bytes();
+        assert!(!plain.windows(secret.len()).any(|part| part == secret));
+    }
 }
 
 #[tokio::test]

@@ -316,3 +316,58 @@ async fn the_vendor_sees_how_a_tenant_runs_whatever_its_matrix_says() {
     let stranger = world.cp.oversee_tenant(&owner, &globex.slug).await;
     assert_eq!(code(stranger), "not found: tenant");
 }
+
+/// Whoever tries whether addresses belong to somebody is answered the same for all, and seen.
+#[tokio::test]
+async fn an_address_that_is_somebodys_is_unusable_and_the_attempt_is_told() {
+    let world = World::new().await;
+    let _node = world.node().await;
+    let vendor = world.staff(Role::PlatformOperator).await;
+    let platform = world.cp.ensure_platform_tenant().await.unwrap();
+    let (acme, _) = awaiting(&world, "acme").await;
+    let system = world.cp.system_caller();
+    let staff = world.cp.list_members(&system, Scope::Platform).await;
+    let taken = staff.unwrap()[0].operator.email.clone();
+    for mode in [Mode::DryRun, Mode::Commit] {
+        let events = world.audit(platform.id).await.len();
+        let moved = world
+            .cp
+            .resend_first_invitation(&vendor, acme.id, Some(&taken), mode);
+        assert_eq!(code(moved.await), "address_unusable");
+        let mut new = new_tenant("globex");
+        new.first_admin = Some(Invitee {
+            name: "Typed Name".to_owned(),
+            email: taken.clone(),
+        });
+        let made = world.cp.create_tenant(&vendor, new, mode).await;
+        assert_eq!(code(made), "address_unusable");
+        assert_eq!(world.audit(platform.id).await.len(), events + 2);
+        let both = [failed("operators.invite"), failed("operators.invite")];
+        assert_eq!(told(&world, &platform, 2).await, both);
+    }
+}
+
+#[tokio::test]
+async fn who_takes_up_an_invitation_is_in_the_log_once() {
+    let world = World::new().await;
+    let _node = world.node().await;
+    let (acme, ada) = awaiting(&world, "acme").await;
+    let (globex, _) = awaiting(&world, "globex").await;
+    let accepted = async |tenant: &Tenant| {
+        let log = world.audit(tenant.id).await;
+        let taken = log.into_iter().map(|one| one.event);
+        let taken = taken.filter(|event| event.action == "operators.accept");
+        taken.map(|event| event.actor.operator).collect::<Vec<_>>()
+    };
+    assert_eq!(accepted(&acme).await, []);
+    for _ in 0..2 {
+        let came = world
+            .cp
+            .caller_for_subject(ada.operator.subject, Via::Console, "req_1");
+        let who = came.await.unwrap().operator();
+        // In the log of each place where they were awaited.
+        for tenant in [&acme, &globex] {
+            assert_eq!(accepted(tenant).await, [who]);
+        }
+    }
+}

@@ -1,11 +1,16 @@
 //! Operators and roles: nobody gives what they lack, and the last owner stays (R-ADM-02).
 
 use contract::{
+    duty::DutyKey,
     permission::Permission,
+    responsibility::Responsibility,
     role::{Party, Role},
 };
 use control_plane::{
-    HeldRole, Mode, Refusal, Scope, Via, audit::Outcome, operators::Invitation, refusal::Why,
+    At, HeldRole, Mode, Refusal, Scope, Via,
+    audit::Outcome,
+    operators::{Invitation, Invitee},
+    refusal::Why,
 };
 
 use crate::harness::{World, code, invitee, nobody};
@@ -186,11 +191,15 @@ async fn parties_are_not_mixed() {
         role: Role::UserSupport,
         scope: Scope::Tenant(acme.id),
     };
-    let crossed = world
-        .cp
-        .invite_operator(&owner, role, invitee("Sam"), Mode::Commit)
-        .await;
-    assert_eq!(code(crossed), "address_unusable");
+    // However the address is written, it is the same one in both planes.
+    let disguised = Invitee {
+        email: "SAM@\u{ff45}xample.com".into(),
+        ..invitee("Sam")
+    };
+    for sam in [disguised, invitee("Sam")] {
+        let crossed = world.cp.invite_operator(&owner, role, sam, Mode::Commit);
+        assert_eq!(code(crossed.await), "address_unusable");
+    }
     let attempt = &world.audit(acme.id).await[0].event;
     assert_eq!(
         (attempt.action.as_str(), attempt.outcome),
@@ -269,4 +278,61 @@ async fn the_stand_in_holds_exactly_what_was_asked_for() {
     assert_eq!(roles(stand_in.subject).await, [more]);
     assert_eq!(ask().await.id, stand_in.id);
     assert_eq!(roles(stand_in.subject).await, [auditor]);
+}
+
+/// Otherwise the vendor could make itself a customer, and so undo every row of the matrix.
+#[tokio::test]
+async fn no_one_of_the_other_party_is_made_to_do_what_one_may_not_r_adm_02() {
+    let world = World::new().await;
+    let _node = world.node().await;
+    let acme = world.tenant("acme").await;
+    let owner = world.member(&acme, Role::TenantOwner).await;
+    let vendor = world.staff(Role::PlatformOwner).await;
+    let share = async |duty: &str| {
+        let row = Responsibility::default_for(duty.parse().unwrap());
+        let row = Responsibility {
+            actors: Party::ALL.into(),
+            ..row
+        };
+        let at = At {
+            tenant: acme.id,
+            expected: None,
+        };
+        let shared = world
+            .cp
+            .update_responsibility(&owner, at, row, Mode::Commit);
+        shared.await.unwrap();
+    };
+    let invite = async |caller, role, name: &str| {
+        let scope = Scope::Tenant(acme.id);
+        let wanted = HeldRole { role, scope };
+        let invited = world
+            .cp
+            .invite_operator(caller, wanted, invitee(name), Mode::Commit);
+        code(invited.await)
+    };
+    share("access.operators").await;
+    for role in [
+        Role::TenantOwner,
+        Role::SecurityAdmin,
+        Role::ApplicationDeveloper,
+    ] {
+        let made = invite(&vendor, role, "Eve").await;
+        assert_eq!(made, "grants_more_than_held", "{role}");
+    }
+    let refused = &world.audit(acme.id).await[0].event;
+    assert_eq!(refused.outcome, Outcome::Refused);
+    // What the vendor may do here itself it may give, and the customer's owner gives everything.
+    assert_eq!(invite(&vendor, Role::UserSupport, "Una").await, "done");
+    assert_eq!(invite(&owner, Role::TenantOwner, "Olga").await, "done");
+    // Who is accountable for a row is not the other side's to give, though it may act in all of them.
+    for duty in DutyKey::all()
+        .filter(|duty| Responsibility::default_for(*duty).accountable == Party::Customer)
+    {
+        share(duty.as_str()).await;
+    }
+    let made = invite(&vendor, Role::TenantOwner, "Eve").await;
+    assert_eq!(made, "grants_more_than_held");
+    let made = invite(&vendor, Role::ApplicationDeveloper, "Dev").await;
+    assert_eq!(made, "done");
 }

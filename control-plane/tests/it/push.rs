@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use contract::{
     application::SigningAlgorithm,
-    frames::{CommandOutcome, Down, Held, Outcome, PublicKey, Up},
+    frames::{CommandOutcome, Down, Held, MAX_KEYS, Outcome, PublicKey, Up},
     ids::{CommandId, TenantId, TypedId},
     index::RegionIndex,
+    jwk::{Curve, Octets, PublicJwk},
     role::Role,
 };
 use control_plane::{Mode, Refusal, tenants::NewTenant};
@@ -104,7 +105,8 @@ async fn a_refused_release_is_recorded_and_not_repeated() {
     let rejected = |reason: &str| Outcome::Rejected {
         reason: reason.into(),
     };
-    node.ack(acme.id, 2, rejected("needs newer software")).await;
+    node.ack(acme.id, 2, rejected("needs\0 newer\u{1b} software"))
+        .await;
     node.hears_nothing().await;
     let state = world.cp.get_node(&vendor, node.id).await.unwrap();
     assert!(state.connected);
@@ -126,6 +128,49 @@ async fn a_refused_release_is_recorded_and_not_repeated() {
     node.hears_nothing().await;
 }
 
+fn public_key(kid: &str) -> PublicKey {
+    PublicKey {
+        kid: kid.to_owned(),
+        alg: SigningAlgorithm::ES256,
+        jwk: PublicJwk::Ec {
+            crv: Curve::P256,
+            x: Octets::encode(&[1; 32]).unwrap(),
+            y: Octets::encode(&[2; 32]).unwrap(),
+        },
+        created_at: start(),
+    }
+}
+
+#[tokio::test]
+async fn a_report_of_keys_that_is_not_whole_changes_nothing() {
+    let world = World::new().await;
+    let platform = world.cp.ensure_platform_tenant().await.unwrap();
+    let report = |keys: Vec<PublicKey>| Up::Keys {
+        tenant: platform.id,
+        keys,
+    };
+    let known = FakeNode::greet(&world.cp, 1, Vec::new()).await;
+    known.say(&report(vec![public_key("k1")])).await;
+    while world.cp.platform_keys().await.unwrap().is_empty() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let many = (0..=MAX_KEYS).map(|number| public_key(&format!("k{number}")));
+    let mut private = serde_json::to_value(report(vec![public_key("k2")])).unwrap();
+    private["keys"][0]["jwk"]["d"] = "AQAB".into();
+    for bad in [
+        serde_json::to_value(report(Vec::new())).unwrap(),
+        serde_json::to_value(report(vec![public_key("k2"), public_key("k2")])).unwrap(),
+        serde_json::to_value(report(many.collect())).unwrap(),
+        private,
+    ] {
+        let mut node = FakeNode::greet(&world.cp, 2, Vec::new()).await;
+        node.say_raw(bad.to_string()).await;
+        while node.hear().await.is_some() {}
+        let kept = world.cp.platform_keys().await.unwrap();
+        assert_eq!(kept, [public_key("k1")], "{bad}");
+    }
+}
+
 #[tokio::test]
 async fn keys_of_the_platform_become_known() {
     let world = World::new().await;
@@ -133,12 +178,7 @@ async fn keys_of_the_platform_become_known() {
     assert!(world.cp.platform_keys().await.unwrap().is_empty());
     let mut node = FakeNode::greet(&world.cp, 1, Vec::new()).await;
     let (tenant, version, _) = node.hear_release().await;
-    let key = PublicKey {
-        kid: "k1".into(),
-        alg: SigningAlgorithm::ES256,
-        jwk: serde_json::json!({"kty": "EC"}),
-        created_at: start(),
-    };
+    let key = public_key("k1");
     node.say(&Up::Keys {
         tenant: platform.id,
         keys: vec![key.clone()],

@@ -2,7 +2,11 @@
 
 use chrono::TimeDelta;
 use contract::{permission::Permission, policies::PolicyKind, role::Role, tenant::TenantStatus};
-use control_plane::{At, HeldRole, Mode, Scope, audit::Outcome, operators::Invitee};
+use control_plane::{
+    At, HeldRole, Mode, Scope,
+    audit::{AuditRecord, Outcome},
+    operators::Invitee,
+};
 
 use crate::harness::{World, code};
 
@@ -97,4 +101,47 @@ async fn the_right_to_ask_comes_before_the_form_of_the_question() {
         world.audit(acme.id).await[0].event.outcome,
         Outcome::Refused
     );
+}
+
+/// A look that is refused again and again is one fact; an attempt to change something is one each time.
+#[tokio::test]
+async fn refused_looks_are_told_once_in_a_while_and_refused_changes_each_time() {
+    let world = World::new().await;
+    let acme = world.tenant("acme").await;
+    let platform = world.cp.ensure_platform_tenant().await.unwrap();
+    let operator = world.member(&acme, Role::UserSupport).await;
+    let refusals = async |log| {
+        let log = world.audit(log).await;
+        let refused = |one: &&AuditRecord| one.event.outcome == Outcome::Refused;
+        log.iter().filter(refused).count()
+    };
+    let look = async |permission| {
+        let looked = world.cp.require(&operator, Scope::Platform, permission);
+        assert_eq!(code(looked.await), "missing_permission");
+    };
+    for _ in 0..5 {
+        look(Permission::NodesView).await;
+    }
+    assert_eq!(refusals(platform.id).await, 1);
+    look(Permission::StaffView).await;
+    assert_eq!(refusals(platform.id).await, 2, "another permission is news");
+    let other = world.member(&acme, Role::UserSupport).await;
+    let looked = world.cp.list_nodes(&other).await;
+    assert_eq!(code(looked), "missing_permission");
+    assert_eq!(refusals(platform.id).await, 3, "so is another person");
+    world.clock.advance(TimeDelta::minutes(10));
+    look(Permission::NodesView).await;
+    assert_eq!(refusals(platform.id).await, 4);
+    for tried in 1..=3 {
+        let at = At {
+            tenant: acme.id,
+            expected: None,
+        };
+        let discarded =
+            world
+                .cp
+                .discard_policy_draft(&operator, at, PolicyKind::Password, Mode::Commit);
+        assert_eq!(code(discarded.await), "missing_permission");
+        assert_eq!(refusals(acme.id).await, tried);
+    }
 }

@@ -1,12 +1,17 @@
 //! Tenants: made complete, found only by their own people, changed without overwriting anyone.
 
 use contract::{
+    index::MAX_INDEX_TENANTS,
     permission::Permission,
     policies::PolicyKind,
     role::Role,
     tenant::{Slug, TenantStatus},
 };
-use control_plane::{At, Mode, PageRequest, Scope, operators::Invitation, tenants::TenantChanges};
+use control_plane::{
+    At, Mode, PageRequest, Scope,
+    operators::Invitation,
+    tenants::{NewTenant, TenantChanges},
+};
 
 use crate::harness::{ACTIVE, World, code, invitee, new_tenant};
 
@@ -67,6 +72,33 @@ async fn taken_and_illegal_names_are_refused() {
         code(world.cp.create_tenant(&vendor, hosted, Mode::Commit).await),
         "host_taken"
     );
+}
+
+#[tokio::test]
+async fn a_region_takes_as_many_tenants_as_its_index_has_room_for() {
+    let world = World::new().await;
+    let vendor = world.staff(Role::PlatformOperator).await;
+    let there = MAX_INDEX_TENANTS - 1;
+    world
+        .tamper(&format!(
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {there}) \
+             INSERT INTO tenants (id, slug, name, environment, region, search, status, version, \
+             matrix_version, release_version, created_at) \
+             SELECT 'ten_' || i, 's' || i, name, environment, 'elsewhere', search, status, version, \
+             matrix_version, release_version, created_at FROM tenants, n WHERE slug = 'platform'"
+        ))
+        .await;
+    let far = |slug: &str| NewTenant {
+        region: "elsewhere".parse().unwrap(),
+        ..new_tenant(slug)
+    };
+    let last = world.cp.create_tenant(&vendor, far("last"), Mode::Commit);
+    last.await.unwrap();
+    let full = world.cp.create_tenant(&vendor, far("more"), Mode::Commit);
+    assert_eq!(code(full.await), "region_full");
+    let near = new_tenant("near");
+    let near = world.cp.create_tenant(&vendor, near, Mode::Commit);
+    near.await.unwrap();
 }
 
 #[tokio::test]
@@ -294,6 +326,18 @@ async fn the_first_admin_is_invited_with_the_tenant() {
     let admin = created.first_admin.unwrap();
     assert_eq!(admin.invitation, Invitation::Sent);
     assert_eq!(admin.assignment.scope, Scope::Tenant(created.tenant.id));
+    let told: Vec<String> = (world.audit(created.tenant.id).await.iter())
+        .map(|record| record.event.sentence.clone())
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "The invitation of Ada went out.",
+            "Gave Ada the role Tenant owner.",
+            "Created the tenant \u{201c}ACME\u{201d}."
+        ],
+        "newest first"
+    );
 }
 
 #[tokio::test]

@@ -55,6 +55,18 @@ const SEARCHED: &[NamedIndex] = &[
         "console_sessions",
         &["operator_id"],
     ),
+    // Whoever signs in sweeps what has expired, by these.
+    (
+        "console_sessions_by_end",
+        "console_sessions",
+        &["expires_at"],
+    ),
+    (
+        "console_sessions_by_last_seen",
+        "console_sessions",
+        &["last_seen_at"],
+    ),
+    ("console_stash_by_end", "console_stash", &["expires_at"]),
 ];
 
 fn tenant_tables() -> Vec<TableCreateStatement> {
@@ -145,18 +157,6 @@ fn console_tables() -> Vec<TableCreateStatement> {
             "console_preferences",
             &["operator_id"],
             vec![text("operator_id"), text("theme"), text("density")],
-        ),
-        table(
-            "console_login_attempts",
-            &["state_sha256"],
-            vec![
-                text("state_sha256"),
-                text("browser_sha256"),
-                text("nonce"),
-                text("pkce_verifier"),
-                text("return_to"),
-                timestamp_with_time_zone("expires_at"),
-            ],
         ),
     ]
 }

@@ -32,7 +32,7 @@ impl MigrationTrait for Step {
                 text("claim"),
                 timestamp_with_time_zone("claimed_at"),
                 text_null("acted_in"),
-                text_null("permission"),
+                text_null("permissions"),
                 blob_null("answer"),
                 timestamp_with_time_zone("expires_at"),
             ],

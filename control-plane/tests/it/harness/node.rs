@@ -51,8 +51,12 @@ impl FakeNode {
     }
 
     pub async fn say(&self, frame: &Up) {
+        self.say_raw(serde_json::to_string(frame).unwrap()).await;
+    }
+
+    /// Says what no honest node would.
+    pub async fn say_raw(&self, text: String) {
         let link = self.link.as_ref().unwrap();
-        let text = serde_json::to_string(frame).unwrap();
         link.from_node.send(text).await.unwrap();
     }
 

@@ -5,13 +5,15 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use contract::{
     frames::{CommandOutcome, Down, Up},
+    ids::{TenantId, TypedId, UserId},
     role::Role,
 };
+use control_plane::{Caller, HeldRole, Scope, Via};
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
 
 use super::{Api, json as body_of, problem};
-use crate::harness::FakeNode;
+use crate::harness::{FakeNode, invitee};
 
 const ALL: &str = "/v1/tenants/acme/applications";
 
@@ -118,13 +120,48 @@ async fn a_key_stands_for_one_request_of_one_operator_in_one_tenant() {
     );
     assert_eq!(count(&api, &token).await, 2);
     // The same operator's key counts per tenant.
-    let vendor = api.token(&api.world.staff(Role::PlatformOwner).await);
-    api.world.tenant("globex").await;
-    let tenant = |slug: &str| json!({"slug": slug, "name": "New", "environment": "sandbox", "region": "local"});
-    let made = post(&api, ("/v1/tenants", "k"), &vendor, &tenant("initech")).await;
-    assert_eq!(made.status(), 201);
-    let again = post(&api, ("/v1/tenants", "k"), &vendor, &tenant("initech")).await;
-    assert_eq!((again.status().as_u16(), is_repeated(&again)), (201, true));
+    let globex = api.world.tenant("globex").await;
+    let both = api.token(&owner_of_both(&api, [acme.id, globex.id]).await);
+    for repeated in [false, true] {
+        for slug in ["acme", "globex"] {
+            let path = format!("/v1/tenants/{slug}/applications");
+            let answer = post(&api, (&path, "k"), &both, &shop("Shop")).await;
+            let outcome = (answer.status().as_u16(), is_repeated(&answer));
+            assert_eq!(outcome, (201, repeated), "{slug}");
+        }
+    }
+}
+
+/// Somebody who owns two tenants.
+async fn owner_of_both(api: &Api, tenants: [TenantId; 2]) -> Caller {
+    let subject = UserId::from_uuid(uuid::Uuid::from_u128(77));
+    let roles = tenants.map(|tenant| HeldRole {
+        role: Role::TenantOwner,
+        scope: Scope::Tenant(tenant),
+    });
+    let cp = &api.world.cp;
+    let adopted = cp.adopt_operator(subject, invitee("Both"), &roles).await;
+    adopted.unwrap();
+    let caller = cp.caller_for_subject(subject, Via::AdminApi, "req_test");
+    caller.await.unwrap()
+}
+
+#[tokio::test]
+async fn a_kept_answer_needs_every_permission_it_was_made_with() {
+    let api = Api::serve().await;
+    let token = api.acme(Role::ApplicationDeveloper).await;
+    let made = post(&api, (ALL, "k"), &token, &shop("Shop")).await;
+    assert!(body_of(made).await["client_secret"].is_string());
+    // Applications stay theirs; their secrets become the vendor's.
+    for tampering in [
+        "UPDATE responsibilities SET actors = '[\"vendor\"]' WHERE duty = 'applications.secrets'",
+        "UPDATE tenants SET matrix_version = matrix_version + 1",
+    ] {
+        api.world.tamper(tampering).await;
+    }
+    let again = post(&api, (ALL, "k"), &token, &shop("Shop")).await;
+    assert_eq!(again.status(), 403);
+    assert_eq!(problem(again).await["duty"], "applications.secrets");
 }
 
 #[tokio::test]
@@ -207,7 +244,7 @@ async fn a_crash_at_any_point_makes_nothing_twice() {
         201
     );
     api.world
-        .tamper("UPDATE idempotency_keys SET acted_in = NULL, permission = NULL, answer = NULL")
+        .tamper("UPDATE idempotency_keys SET acted_in = NULL, permissions = NULL, answer = NULL")
         .await;
     let answer = post(&api, (ALL, "k"), &token, &shop("Shop")).await;
     assert_eq!(answer.status(), 409);

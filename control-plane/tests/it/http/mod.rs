@@ -49,7 +49,7 @@ impl Api {
             keys: vec![PublicKey {
                 kid: "k1".to_owned(),
                 alg: SigningAlgorithm::ES256,
-                jwk: serde_json::to_value(&public).unwrap(),
+                jwk: serde_json::from_value(json!(public.algorithm)).unwrap(),
                 created_at: start(),
             }],
         })
