@@ -4,6 +4,7 @@
 //! pages and commands cannot forget one of them. Every path does the same work for known and unknown
 //! addresses (R-ENUM-01). It never logs an address, a name, a password or a link.
 
+mod confirm;
 mod device;
 mod invite;
 mod mail_budget;
@@ -19,9 +20,10 @@ use contract::{
 use host::{Clock, Entropy};
 
 pub use self::{
+    confirm::{ConfirmError, Confirmation, Confirmed},
     device::MARK_DAYS,
     invite::{Invitation, NewInvitation},
-    register::{Confirmed, Registered, Registration},
+    register::{Registered, Registration},
     sign_in::{SignIn, SignInError},
 };
 use crate::{
@@ -161,7 +163,7 @@ impl Accounts {
             return Err(AccountError::Password(faults));
         }
         let pepper = self.identity.secrets(tenant.id()).await?.pepper();
-        Ok(self.hasher.hash(&normalized, pepper).await?)
+        Ok(self.hasher.hash(tenant.id(), &normalized, pepper).await?)
     }
 
     async fn record(&self, user: &User, kind: AuthEventKind) -> Result<(), StoreError> {

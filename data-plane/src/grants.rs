@@ -7,7 +7,7 @@
 //! (R-RT-01). Killing a grant marks it in the state store first and in the database second, and issuing
 //! checks the mark last, so a family cannot slip in beside its own death. A person who takes back what they
 //! allowed ends every grant of the application that began before, by one mark with a time: it also reaches
-//! codes not redeemed yet and access tokens without a family (R-CONS-02).
+//! codes not redeemed yet and access tokens without a family (R-CONS-02). A grant's id tells when it began.
 
 use std::{collections::BTreeSet, fmt, str::FromStr, sync::Arc};
 
@@ -32,13 +32,19 @@ use crate::{
 /// Longer than any access token lives, so that a mark outlives what it kills.
 const MARK_LIFE: Duration = Duration::hours(1);
 
+/// How far the clocks of two nodes may be apart. A grant that began within it *after* a withdrawal may have
+/// begun before it by the other clock, so it dies too: whoever takes something back and allows it again at once
+/// has to allow it once more, which is the lesser harm.
+const CLOCK_SKEW: Duration = Duration::seconds(5);
+
 /// Names a grant in tokens and in the store: `grn_` and 32 hexadecimal characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct GrantId(Uuid);
 
 impl GrantId {
-    /// A new id.
+    /// A new id. It carries the present time, which a withdrawal is compared with: make it before asking what
+    /// the person allows, not after.
     pub fn new(clock: &Clock, entropy: &Entropy) -> Self {
         Self(entropy.uuid_v7(clock.now()))
     }
@@ -312,10 +318,13 @@ impl Grants {
             return Ok(false);
         };
         let ended: u64 = serde_json::from_slice(&ended)?;
+        let ended = ended.saturating_add(CLOCK_SKEW.num_milliseconds().unsigned_abs());
         Ok(owner.grant.made_at().is_none_or(|made| made <= ended))
     }
 
-    /// Kills every grant that a user has at an application now (R-CONS-02).
+    /// Kills every grant that a user has at an application now (R-CONS-02), and those that begin within the
+    /// skew of clocks, 5 seconds. It reaches a grant that is under way only if its id was made before the
+    /// consent was read that it rests on, and if that consent was deleted before this call.
     ///
     /// # Errors
     /// Either store does not answer; some grants may live on.

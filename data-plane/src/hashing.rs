@@ -1,16 +1,23 @@
 //! Password hashing on a pool of its own, so that sign-ins cannot starve token requests.
 //!
 //! Argon2id takes tens of milliseconds and 19 MiB each (R-PWD-04). At most as many run as there are
-//! workers; a bounded number may queue; beyond that the caller is told to come back (R-PWD-05). A place
-//! is held until the computation ends even if its request was abandoned, so closing connections does
-//! not multiply the work.
+//! workers; a bounded number may queue; beyond that the caller is told to come back (R-PWD-05). One tenant
+//! gets half of the places at most, so a flood of its sign-ins leaves the others theirs, and delays them by
+//! what half of the queue takes (R-TEN-05). A place is held until the computation ends even if its request
+//! was abandoned, so closing connections does not multiply the work.
 
-use std::{sync::Arc, thread, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    thread,
+    time::Duration,
+};
 
 use argon2::{
     Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version,
     password_hash::phc::PasswordHash,
 };
+use contract::ids::TenantId;
 use host::{Entropy, Stopwatch};
 use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
@@ -21,11 +28,11 @@ use crate::metrics::NodeMetrics;
 const MEMORY_KIB: u32 = 19 * 1024;
 const PASSES: u32 = 2;
 const LANES: u32 = 1;
-/// Waiting places per worker: about a second of work.
-const QUEUE_PER_WORKER: usize = 32;
+/// Waiting places per worker: about two seconds of work, one tenant's share about one.
+const QUEUE_PER_WORKER: usize = 64;
 const RETRY_AFTER: Duration = Duration::from_secs(2);
 
-/// Every worker is busy and the queue is full: answer 503 with `Retry-After`.
+/// Every worker is busy and the queue, or the tenant's share of it, is full: answer 503 with `Retry-After`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("too many sign-ins at once")]
 pub struct Busy {
@@ -50,7 +57,7 @@ pub enum Match {
 /// The pool.
 #[derive(Clone)]
 pub struct Hasher {
-    places: Arc<Semaphore>,
+    places: Arc<Places>,
     workers: Arc<Semaphore>,
     entropy: Entropy,
     metrics: NodeMetrics,
@@ -63,7 +70,7 @@ impl Hasher {
         let cores = || thread::available_parallelism().map_or(1, usize::from);
         let workers = if workers == 0 { cores() } else { workers };
         Self {
-            places: Arc::new(Semaphore::new(workers + workers * QUEUE_PER_WORKER)),
+            places: Arc::new(Places::new(workers + workers * QUEUE_PER_WORKER)),
             workers: Arc::new(Semaphore::new(workers)),
             dummy: dummy_hash(&entropy).into(),
             entropy,
@@ -75,10 +82,15 @@ impl Hasher {
     ///
     /// # Errors
     /// [`Busy`].
-    pub async fn hash(&self, password: &str, pepper: Pepper) -> Result<String, Busy> {
+    pub async fn hash(
+        &self,
+        tenant: TenantId,
+        password: &str,
+        pepper: Pepper,
+    ) -> Result<String, Busy> {
         let password = Zeroizing::new(password.as_bytes().to_vec());
         let salt: [u8; 16] = self.entropy.bytes();
-        self.run(move || {
+        self.run(tenant, move || {
             argon2(&pepper)
                 .hash_password_with_salt(&password, &salt)
                 .expect("a 16-byte salt and a password of at most 1 KiB are always hashable")
@@ -94,6 +106,7 @@ impl Hasher {
     /// [`Busy`].
     pub async fn verify(
         &self,
+        tenant: TenantId,
         password: &str,
         stored: Option<String>,
         pepper: Pepper,
@@ -101,18 +114,21 @@ impl Hasher {
         let password = Zeroizing::new(password.as_bytes().to_vec());
         let known = stored.is_some();
         let hash = stored.unwrap_or_else(|| self.dummy.to_string());
-        let found = self.run(move || compare(&password, &hash, &pepper)).await?;
+        let found = self
+            .run(tenant, move || compare(&password, &hash, &pepper))
+            .await?;
         Ok(if known { found } else { Match::No })
     }
 
     async fn run<T: Send + 'static>(
         &self,
+        tenant: TenantId,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Busy> {
         let busy = Busy {
             retry_after: RETRY_AFTER,
         };
-        let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
+        let Some(place) = Places::take(&self.places, tenant) else {
             self.metrics.hash_refused();
             return Err(busy);
         };
@@ -127,6 +143,61 @@ impl Hasher {
         })
         .await
         .map_err(|_| busy)
+    }
+}
+
+/// The places of the pool: working or waiting.
+struct Places {
+    all: usize,
+    /// How many each tenant holds; who holds none is not listed.
+    held: Mutex<HashMap<TenantId, usize>>,
+}
+
+/// A place, free again when it is dropped.
+struct Place {
+    places: Arc<Places>,
+    tenant: TenantId,
+}
+
+impl Places {
+    fn new(all: usize) -> Self {
+        let held = Mutex::default();
+        Self { all, held }
+    }
+
+    /// A place for a tenant, unless all or half of all are taken, by everybody or by this tenant.
+    fn take(places: &Arc<Self>, tenant: TenantId) -> Option<Place> {
+        let mut held = places.held();
+        let taken: usize = held.values().sum();
+        let own = held.get(&tenant).copied().unwrap_or(0);
+        if taken >= places.all || own >= places.share() {
+            return None;
+        }
+        held.insert(tenant, own + 1);
+        drop(held);
+        let places = Arc::clone(places);
+        Some(Place { places, tenant })
+    }
+
+    fn share(&self) -> usize {
+        self.all.div_ceil(2)
+    }
+
+    fn held(&self) -> MutexGuard<'_, HashMap<TenantId, usize>> {
+        // Nothing panics between two writes.
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut held = self.places.held();
+        match held.get_mut(&self.tenant) {
+            Some(own) if *own > 1 => *own -= 1,
+            _ => {
+                held.remove(&self.tenant);
+            }
+        }
     }
 }
 
@@ -167,10 +238,17 @@ fn dummy_hash(entropy: &Entropy) -> String {
 
 #[cfg(test)]
 mod tests {
+    use contract::ids::TypedId;
+    use uuid::Uuid;
+
     use super::*;
 
     fn hasher(workers: usize) -> Hasher {
         Hasher::new(workers, Entropy::seeded(1), NodeMetrics::for_tests())
+    }
+
+    fn tenant(number: u128) -> TenantId {
+        TenantId::from_uuid(Uuid::from_u128(number))
     }
 
     fn pepper(byte: u8) -> Pepper {
@@ -180,7 +258,10 @@ mod tests {
     #[tokio::test]
     async fn a_hash_needs_its_password_and_its_pepper_r_pwd_04() {
         let hasher = hasher(2);
-        let hash = hasher.hash("a long passphrase", pepper(1)).await.unwrap();
+        let hash = hasher
+            .hash(tenant(1), "a long passphrase", pepper(1))
+            .await
+            .unwrap();
         assert!(
             hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"),
             "{hash}"
@@ -188,7 +269,12 @@ mod tests {
         let verify = |password, hash: &str, key| {
             let stored = Some(hash.to_owned());
             let hasher = hasher.clone();
-            async move { hasher.verify(password, stored, pepper(key)).await.unwrap() }
+            async move {
+                hasher
+                    .verify(tenant(1), password, stored, pepper(key))
+                    .await
+                    .unwrap()
+            }
         };
         assert_eq!(verify("a long passphrase", &hash, 1).await, Match::Yes);
         assert_eq!(verify("another passphrase", &hash, 1).await, Match::No);
@@ -206,26 +292,45 @@ mod tests {
             .unwrap()
             .to_string();
         let found = hasher(1)
-            .verify("a long passphrase", Some(old), pepper(1))
+            .verify(tenant(1), "a long passphrase", Some(old), pepper(1))
             .await;
         assert_eq!(found, Ok(Match::Outdated));
     }
 
     #[tokio::test]
     async fn an_unknown_account_never_matches() {
-        let found = hasher(1).verify("anything at all", None, pepper(1)).await;
+        let found = hasher(1)
+            .verify(tenant(1), "anything at all", None, pepper(1))
+            .await;
         assert_eq!(found, Ok(Match::No));
     }
 
     #[tokio::test]
     async fn overflow_is_refused_at_once_r_pwd_05() {
         let hasher = hasher(1);
-        let attempts = (0..QUEUE_PER_WORKER + 20).map(|_| {
+        let share = hasher.places.share();
+        let attempts = (1..=3).flat_map(|number| (0..share).map(move |_| number));
+        let attempts = attempts.map(|number| {
             let hasher = hasher.clone();
-            async move { hasher.hash("a long passphrase", pepper(1)).await }
+            async move { hasher.hash(tenant(number), "a long one", pepper(1)).await }
         });
         let answers = futures::future::join_all(attempts).await;
         let refused = answers.iter().filter(|answer| answer.is_err()).count();
-        assert_eq!(refused, 19);
+        assert_eq!(refused, 3 * share - (1 + QUEUE_PER_WORKER));
+    }
+
+    #[test]
+    fn one_tenants_flood_leaves_the_others_their_places_r_ten_05() {
+        let places = Arc::new(Places::new(10));
+        let take = |number| Places::take(&places, tenant(number));
+        let mut flood: Vec<_> = (0..100).filter_map(|_| take(1)).collect();
+        assert_eq!(flood.len(), 5);
+        let others: Vec<_> = (0..100).filter_map(|_| take(2)).collect();
+        assert_eq!(others.len(), 5);
+        assert!(take(3).is_none(), "all are taken");
+        flood.pop();
+        assert!(take(3).is_some_and(|_| take(1).is_none()));
+        drop((flood, others));
+        assert!(places.held().is_empty());
     }
 }

@@ -12,6 +12,7 @@ mod consents;
 mod events;
 mod invitations;
 mod migration;
+mod purge;
 mod refresh;
 mod signing_keys;
 mod tables;
@@ -31,10 +32,10 @@ pub use self::{
     connect::ConnectError,
     consents::{Allowance, Consent},
     events::{AuthEvent, AuthEventKind},
-    invitations::{Accept, InvitationRow, Invited},
-    refresh::{Family, Spend, Token},
+    invitations::{Accept, Holder, InvitationRow, Invited},
+    refresh::{Family, LiveGrant, Spend, Token},
     signing_keys::StoredKey,
-    users::{NewUser, User, UserStatus, normalize_email},
+    users::{NewUser, User, UserStatus},
 };
 use self::{tenancy::TenantedDatabase, vault::Vault};
 use crate::state::StateError;

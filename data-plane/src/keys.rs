@@ -78,7 +78,7 @@ impl KeyRing {
             .map(Key::new)
             .collect::<Result<Vec<_>, _>>()?;
         let public: Vec<PublicKey> = keys.iter().map(|key| key.public.clone()).collect();
-        let members: Vec<_> = public.iter().map(|key| &key.jwk).collect();
+        let members: Vec<_> = public.iter().map(PublicKey::to_jwk).collect();
         let jwks = serde_json::to_vec(&json!({ "keys": members })).map_err(|_| TokenError::Key)?;
         Ok(Self {
             keys,
@@ -139,7 +139,7 @@ impl Key {
                 RsaKeyPair::from_pkcs8(&stored.private).map_err(unusable)?,
             )),
         };
-        let jwk = serde_json::from_value(stored.public.jwk.clone()).map_err(|_| TokenError::Key)?;
+        let jwk = serde_json::from_value(stored.public.to_jwk()).map_err(|_| TokenError::Key)?;
         Ok(Self {
             access_header: encode_header(&stored.public, "at+jwt"),
             id_header: encode_header(&stored.public, "JWT"),

@@ -25,6 +25,7 @@ pub mod requests;
 pub mod sessions;
 pub mod state;
 pub mod throttle;
+mod tidy;
 
 pub use accounts::SeedUser;
 pub use node::{Node, NodeConfig, OpenError};

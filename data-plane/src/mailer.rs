@@ -16,6 +16,7 @@ use host::Clock;
 use lettre::{
     AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor,
     message::{Mailbox as Address, header::ContentType},
+    transport::smtp,
 };
 use url::Url;
 
@@ -74,10 +75,53 @@ impl std::fmt::Debug for Mail {
     }
 }
 
-/// A message was not handed over.
+/// A message was not handed over. It keeps what kind of failure it was and the reply's code, never the text of
+/// a reply, in which mail servers repeat the recipient's address.
 #[derive(Debug, thiserror::Error)]
-#[error("the mail could not be handed over: {0}")]
-pub struct MailError(#[source] Box<dyn std::error::Error + Send + Sync>);
+pub enum MailError {
+    /// The server's or the sender's address cannot be read.
+    #[error("mail cannot be set up: {0}")]
+    Setup(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The server will not take mail for this recipient, today or tomorrow.
+    #[error("the mail server refuses the recipient for good (SMTP {code})")]
+    RecipientRefused {
+        /// The reply's code.
+        code: u16,
+    },
+    /// The server refuses, for another reason or for now.
+    #[error("the mail server refuses (SMTP {code})")]
+    Refused {
+        /// The reply's code.
+        code: u16,
+    },
+    /// There was no reply that could be understood.
+    #[error("the mail could not be handed over: {0}")]
+    NotHandedOver(&'static str),
+}
+
+impl From<smtp::Error> for MailError {
+    fn from(error: smtp::Error) -> Self {
+        if let Some(code) = error.status().map(u16::from) {
+            // x5z is the state of the recipient's mail system; 50z and 53z are about us (RFC 5321 §4.2.1).
+            return if error.is_permanent() && (550..560).contains(&code) {
+                Self::RecipientRefused { code }
+            } else {
+                Self::Refused { code }
+            };
+        }
+        Self::NotHandedOver(if error.is_timeout() {
+            "the mail server does not answer in time"
+        } else if error.is_tls() {
+            "TLS failed"
+        } else if error.is_response() {
+            "the mail server's answer is not understood"
+        } else if error.is_client() {
+            "the message cannot be sent this way"
+        } else {
+            "the connection failed"
+        })
+    }
+}
 
 /// Hands messages over to whoever delivers them.
 #[async_trait]
@@ -147,11 +191,11 @@ impl SmtpMailer {
     /// A server address or a sender that cannot be read.
     pub fn new(server: &Url, from: &str) -> Result<Self, MailError> {
         let transport = AsyncSmtpTransport::<Tokio1Executor>::from_url(server.as_str())
-            .map_err(|error| MailError(Box::new(error)))?
+            .map_err(|error| MailError::Setup(Box::new(error)))?
             .build();
         let from = from.parse().map_err(|error| {
             let error: lettre::address::AddressError = error;
-            MailError(Box::new(error))
+            MailError::Setup(Box::new(error))
         })?;
         Ok(Self { transport, from })
     }
@@ -160,28 +204,72 @@ impl SmtpMailer {
 #[async_trait]
 impl Mailer for SmtpMailer {
     async fn send(&self, mail: Mail) -> Result<(), MailError> {
-        let to = mail
-            .to
-            .parse()
-            .map_err(|error: lettre::address::AddressError| MailError(Box::new(error)))?;
+        let unsendable = || MailError::NotHandedOver("the message cannot be sent this way");
+        let to = mail.to.parse().map_err(|_| unsendable())?;
         let message = Message::builder()
             .from(self.from.clone())
             .to(Address::new(None, to))
             .subject(mail.subject)
             .header(ContentType::TEXT_PLAIN)
             .body(mail.text)
-            .map_err(|error| MailError(Box::new(error)))?;
-        self.transport
-            .send(message)
-            .await
-            .map_err(|error| MailError(Box::new(error)))?;
+            .map_err(|_| unsendable())?;
+        self.transport.send(message).await?;
         Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use tokio::{
+        io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
+        net::TcpListener,
+    };
+
     use super::*;
+
+    /// A mail server that answers `RCPT` with this.
+    async fn server(answer: &'static str) -> Url {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            let (socket, _) = listener.accept().await.unwrap();
+            let (read, mut write) = socket.into_split();
+            write.write_all(b"220 here\r\n").await.unwrap();
+            let mut lines = BufReader::new(read).lines();
+            while let Ok(Some(line)) = lines.next_line().await {
+                let answer = match line.get(..4) {
+                    Some("RCPT") => answer,
+                    _ => "250 ok",
+                };
+                let answer = format!("{answer}\r\n");
+                if write.write_all(answer.as_bytes()).await.is_err() {
+                    return;
+                }
+            }
+        });
+        format!("smtp://{address}").parse().unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_failure_does_not_repeat_whom_it_was_for() {
+        for (answer, for_good) in [
+            ("550 5.1.1 <ada@example.com>: no such user", true),
+            ("451 4.7.1 <ada@example.com>: come back later", false),
+            ("530 5.7.0 authenticate, ada@example.com", false),
+        ] {
+            let mailer = SmtpMailer::new(&server(answer).await, "Acme <acme@example.org>").unwrap();
+            let mail = Mail::new("ada@example.com", "hello", String::new()).unwrap();
+            let error = mailer.send(mail).await.unwrap_err();
+            let text = format!("{error} {error:?}");
+            assert!(
+                !text.contains("ada") && text.contains(&answer[..3]),
+                "{text}"
+            );
+            assert!(std::error::Error::source(&error).is_none());
+            let refused = matches!(error, MailError::RecipientRefused { .. });
+            assert_eq!(refused, for_good, "{answer}");
+        }
+    }
 
     #[tokio::test]
     async fn a_mailbox_keeps_the_latest() {

@@ -151,6 +151,7 @@ async fn serve(
     health
         .register("control_plane")
         .degraded("not connected: this process has no network link; it serves what it holds");
+    tokio::spawn(node.clone().keep_tidy());
     let server = surface
         .serve(listener, move |routes| http::configure(routes, &node))
         .map_err(Failure::because("cannot start the HTTP workers"))?;

@@ -16,12 +16,15 @@ use contract::{
 use host::{Clock, Entropy};
 use serde::{Deserialize, Serialize};
 
-use crate::state::{Kind, StateError, StateKey, StateStore};
+use crate::{
+    accounts::MARK_DAYS,
+    state::{Kind, StateError, StateKey, StateStore},
+};
 
 /// How stale `last_seen` may be before it is written again; bounds writes to one a minute.
 const TOUCH_AFTER: Duration = Duration::minutes(1);
-/// Longest absolute life any policy allows, so that "all sessions ended" outlives every session.
-const LONGEST: Duration = Duration::days(30);
+/// How long "all sessions ended" is remembered: as long as any device mark, which outlives every session.
+const ENDED_FOR: Duration = Duration::days(MARK_DAYS);
 
 /// A signed-in browser.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -138,7 +141,7 @@ impl Sessions {
         self.state.delete(at(tenant, &hash)).await
     }
 
-    /// Ends every session a user has now.
+    /// Ends every session a user has now, and the standing of every device they signed in on.
     ///
     /// # Errors
     /// The state store does not answer; the sessions may live on.
@@ -146,7 +149,24 @@ impl Sessions {
         let now = serde_json::to_vec(&self.clock.now())?;
         let user = user.to_string();
         let mark = StateKey::new(Kind::SessionsEnded, tenant, &user);
-        self.state.put(mark, &now, LONGEST).await
+        self.state.put(mark, &now, ENDED_FOR).await
+    }
+
+    /// When all sessions of a user were last ended, if they were and it is remembered.
+    ///
+    /// # Errors
+    /// The state store does not answer.
+    pub async fn ended_at(
+        &self,
+        tenant: TenantId,
+        user: UserId,
+    ) -> Result<Option<DateTime<Utc>>, StateError> {
+        let user = user.to_string();
+        let mark = StateKey::new(Kind::SessionsEnded, tenant, &user);
+        let found = self.state.get(mark).await?;
+        Ok(found
+            .map(|bytes| serde_json::from_slice(&bytes))
+            .transpose()?)
     }
 
     async fn ended_with_all(
@@ -154,13 +174,8 @@ impl Sessions {
         tenant: TenantId,
         session: &BrowserSession,
     ) -> Result<bool, StateError> {
-        let user = session.user.to_string();
-        let mark = StateKey::new(Kind::SessionsEnded, tenant, &user);
-        let Some(bytes) = self.state.get(mark).await? else {
-            return Ok(false);
-        };
-        let ended: DateTime<Utc> = serde_json::from_slice(&bytes)?;
-        Ok(session.auth_time <= ended)
+        let ended = self.ended_at(tenant, session.user).await?;
+        Ok(ended.is_some_and(|ended| session.auth_time <= ended))
     }
 }
 

@@ -8,7 +8,9 @@
 //! (R-ENUM-04).
 //!
 //! A device on which the account's owner signed in before is counted apart: whatever others do to the
-//! account, it still works there (R-ENUM-03).
+//! account, it still works there (R-ENUM-03). All such devices of an account share one more limit, because
+//! whoever signed in often has many marks: with those of strangers, the failures in a row that are looked at
+//! stay within R-ENUM-02's hundred. Past it a mark is worth nothing, and its bearer is counted as a stranger.
 
 use std::{net::IpAddr, sync::Arc, time::Duration as StdDuration};
 
@@ -25,6 +27,10 @@ const LONGEST_WAIT_SECONDS: i64 = 60;
 /// Failures after which a known device is blocked, where the policy blocks others later: its owner mistypes,
 /// a thief guesses.
 const DEVICE_FAILURES: u32 = 10;
+/// Failures in a row an account may see from everybody (R-ENUM-02).
+const FAILURES_IN_ALL: u32 = 100;
+/// Of these, what all known devices of an account may cause together, if the policy leaves as much.
+const FAILURES_OF_DEVICES: u32 = 50;
 
 const ADDRESSES: &str = "failures";
 /// Failed sign-ins one address may cause in a window, over all accounts of a tenant.
@@ -73,7 +79,28 @@ pub struct Attempt {
     tenant: TenantId,
     account: String,
     number: u64,
-    address: Option<String>,
+    /// The second counter it spends from, besides the account's or the device's own.
+    shared: Shared,
+}
+
+/// What an attempt shares with others.
+#[derive(Debug)]
+enum Shared {
+    /// The limit of all known devices of the account.
+    Devices(String),
+    /// The budget of its address.
+    Address(String),
+    /// Nothing: the address is not known.
+    Nothing,
+}
+
+impl Shared {
+    fn counter(&self) -> Option<&str> {
+        match self {
+            Self::Devices(name) | Self::Address(name) => Some(name),
+            Self::Nothing => None,
+        }
+    }
 }
 
 /// Whether an attempt to sign in may go on.
@@ -112,7 +139,12 @@ impl Throttle {
         limit: Limit,
     ) -> Result<Verdict, StateError> {
         let (name, left) = self.window(bucket, key, limit);
-        self.spend(tenant, &name, limit, left).await
+        Ok(match self.spend(tenant, &name, limit).await? {
+            true => Verdict::Allowed,
+            false => Verdict::Wait {
+                retry_after: whole_seconds(left),
+            },
+        })
     }
 
     /// Begins a password attempt for an account, known or not. It counts as failed until
@@ -126,19 +158,41 @@ impl Throttle {
         caller: Caller<'_>,
         policy: &AuthenticationPolicy,
     ) -> Result<Begun, StateError> {
-        let mut address = None;
-        // A known device has a small limit of its own and needs no share in its address's, which a stranger
-        // behind the same address could use up.
-        if let (None, Some(ip)) = (caller.device, caller.ip) {
-            let (name, left) = self.window(ADDRESSES, &ip_key(ip), FAILURES_PER_ADDRESS);
-            let spent = self
-                .spend(tenant, &name, FAILURES_PER_ADDRESS, left)
-                .await?;
-            if let Verdict::Wait { retry_after } = spent {
-                return Ok(Begun::Wait { retry_after });
+        // A known device needs no share in its address's budget, which a stranger behind the same address
+        // could use up.
+        if caller.device.is_some() {
+            let name = devices_key(caller);
+            if self.spend(tenant, &name, devices(policy)).await? {
+                return self
+                    .admit(tenant, caller, policy, Shared::Devices(name))
+                    .await;
             }
-            address = Some(name);
         }
+        let stranger = Caller {
+            device: None,
+            ..caller
+        };
+        let Some(ip) = caller.ip else {
+            return self.admit(tenant, stranger, policy, Shared::Nothing).await;
+        };
+        let (name, left) = self.window(ADDRESSES, &ip_key(ip), FAILURES_PER_ADDRESS);
+        if self.spend(tenant, &name, FAILURES_PER_ADDRESS).await? {
+            return self
+                .admit(tenant, stranger, policy, Shared::Address(name))
+                .await;
+        }
+        Ok(Begun::Wait {
+            retry_after: whole_seconds(left),
+        })
+    }
+
+    async fn admit(
+        &self,
+        tenant: TenantId,
+        caller: Caller<'_>,
+        policy: &AuthenticationPolicy,
+        shared: Shared,
+    ) -> Result<Begun, StateError> {
         let account = account_key(caller);
         let key = StateKey::new(Kind::Attempts, tenant, &account);
         match self.state.admit(key, &pace(caller, policy)).await? {
@@ -146,10 +200,10 @@ impl Throttle {
                 tenant,
                 account,
                 number,
-                address,
+                shared,
             })),
             Admission::Wait { left } => {
-                self.refund(tenant, address.as_deref()).await?;
+                self.refund(tenant, &shared, 1).await?;
                 Ok(Begun::Wait {
                     retry_after: whole_seconds(left),
                 })
@@ -158,15 +212,18 @@ impl Throttle {
     }
 
     /// Forgets the failures in a row that the right password ends: the account's, or those of the known
-    /// device. Success on a known device says nothing about who else is guessing.
+    /// device, in the limit it shares too. Success on a known device says nothing about who else is guessing.
     ///
     /// # Errors
     /// The state store does not answer.
     pub async fn succeeded(&self, attempt: &Attempt) -> Result<(), StateError> {
         let key = StateKey::new(Kind::Attempts, attempt.tenant, &attempt.account);
         self.state.delete(key).await?;
-        self.refund(attempt.tenant, attempt.address.as_deref())
-            .await
+        let times = match attempt.shared {
+            Shared::Devices(_) => attempt.number,
+            Shared::Address(_) | Shared::Nothing => 1,
+        };
+        self.refund(attempt.tenant, &attempt.shared, times).await
     }
 
     /// Takes an attempt back whose password was never looked at, through no fault of the caller.
@@ -174,38 +231,50 @@ impl Throttle {
     /// # Errors
     /// The state store does not answer; the attempt stays counted.
     pub async fn without_verdict(&self, attempt: &Attempt) -> Result<(), StateError> {
-        let key = StateKey::new(Kind::Attempts, attempt.tenant, &attempt.account);
-        self.state.give_back(key, attempt.number).await?;
-        self.refund(attempt.tenant, attempt.address.as_deref())
-            .await
+        self.give_back(attempt).await?;
+        self.refund(attempt.tenant, &attempt.shared, 1).await
     }
 
-    /// Counts first and looks then, so that no burst slips through.
-    async fn spend(
-        &self,
-        tenant: TenantId,
-        name: &str,
-        limit: Limit,
-        left: Duration,
-    ) -> Result<Verdict, StateError> {
+    /// Takes an attempt back that found every worker busy. Its address pays for it nevertheless: a flood must
+    /// not be free for whoever keeps the workers busy.
+    ///
+    /// # Errors
+    /// The state store does not answer; the attempt stays counted.
+    pub async fn turned_away(&self, attempt: &Attempt) -> Result<(), StateError> {
+        match attempt.shared {
+            Shared::Address(_) => self.give_back(attempt).await,
+            Shared::Devices(_) | Shared::Nothing => self.without_verdict(attempt).await,
+        }
+    }
+
+    async fn give_back(&self, attempt: &Attempt) -> Result<(), StateError> {
+        let key = StateKey::new(Kind::Attempts, attempt.tenant, &attempt.account);
+        self.state.give_back(key, attempt.number).await
+    }
+
+    /// Counts first and looks then, so that no burst slips through; says whether there was something left.
+    async fn spend(&self, tenant: TenantId, name: &str, limit: Limit) -> Result<bool, StateError> {
         let counter = StateKey::new(Kind::Counter, tenant, name);
         if self.state.increment(counter, limit.window).await? <= limit.count {
-            return Ok(Verdict::Allowed);
+            return Ok(true);
         }
         self.state.decrement(counter).await?;
-        Ok(Verdict::Wait {
-            retry_after: whole_seconds(left),
-        })
+        Ok(false)
     }
 
-    async fn refund(&self, tenant: TenantId, name: Option<&str>) -> Result<(), StateError> {
-        match name {
-            Some(name) => {
-                let counter = StateKey::new(Kind::Counter, tenant, name);
-                self.state.decrement(counter).await
+    async fn refund(
+        &self,
+        tenant: TenantId,
+        shared: &Shared,
+        times: u64,
+    ) -> Result<(), StateError> {
+        if let Some(name) = shared.counter() {
+            let counter = StateKey::new(Kind::Counter, tenant, name);
+            for _ in 0..times {
+                self.state.decrement(counter).await?;
             }
-            None => Ok(()),
         }
+        Ok(())
     }
 
     /// The name of the current window's counter and how long the window still lasts.
@@ -236,6 +305,20 @@ fn pace(caller: Caller<'_>, policy: &AuthenticationPolicy) -> Pace {
         pauses: short.chain([block]).collect(),
         memory: MEMORY,
     }
+}
+
+/// What the known devices of an account may do together. It has no window of its own: it is forgotten when
+/// nobody with a mark tried for as long as failures are remembered.
+fn devices(policy: &AuthenticationPolicy) -> Limit {
+    let left = FAILURES_IN_ALL.saturating_sub(policy.block_after_failures);
+    Limit {
+        count: left.min(FAILURES_OF_DEVICES).into(),
+        window: MEMORY,
+    }
+}
+
+fn devices_key(caller: Caller<'_>) -> String {
+    format!("devices:{}", sha256_hex(caller.identifier.as_bytes()))
 }
 
 fn account_key(caller: Caller<'_>) -> String {

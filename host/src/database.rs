@@ -118,12 +118,21 @@ pub fn to_write() -> TransactionOptions {
     }
 }
 
-/// A URL without user, password and parameters, for errors and logs.
+/// A URL without user, password and parameters, for errors and logs. People write passwords into URLs
+/// without escaping them, so everything up to the last `@` may be one. Where an `@` comes after a `?` or `#`,
+/// nobody can tell a password from parameters, and only the scheme is left.
 pub fn without_credentials(url: &str) -> String {
-    let bare = url.split('?').next().unwrap_or_default();
-    match (bare.split_once("://"), bare.rsplit_once('@')) {
-        (Some((scheme, _)), Some((_, place))) => format!("{scheme}://{place}"),
-        _ => bare.to_owned(),
+    let (bare, rest) = url.split_at(url.find(['?', '#']).unwrap_or(url.len()));
+    if url.starts_with("sqlite:") {
+        return bare.to_owned();
+    }
+    let (scheme, behind) = url.split_once(':').unwrap_or(("", url));
+    if rest.contains('@') || (behind.contains('@') && !behind.starts_with("//")) {
+        return format!("{scheme}://…");
+    }
+    match bare.rsplit_once('@') {
+        Some((_, place)) => format!("{scheme}://{place}"),
+        None => bare.to_owned(),
     }
 }
 
@@ -250,7 +259,21 @@ mod tests {
                 "postgres://bob:geheim@db:5432/control?sslmode=require",
                 "postgres://db:5432/control",
             ),
-            ("postgres://db/x?user=a&password=b@c", "postgres://db/x"),
+            ("postgres://db/x?user=a&password=geheim", "postgres://db/x"),
+            ("postgres://db/x?user=a&password=ge@heim", "postgres://…"),
+            ("postgres://bob:ge?heim@db/x", "postgres://…"),
+            ("postgres://bob:ge#heim@db/x", "postgres://…"),
+            ("postgres://bob:ge@he?im@db/x", "postgres://…"),
+            ("postgres://bob:ge/heim@db/x", "postgres://db/x"),
+            ("postgres://bob:ge@heim@db/x", "postgres://db/x"),
+            ("postgres://bob:ge:/@heim@db/x", "postgres://db/x"),
+            ("postgres:bob:geheim@db/x", "postgres://…"),
+            ("bob:geheim@db/x", "bob://…"),
+            ("redis://u:12?x@cache", "redis://…"),
+            ("redis://:geheim@cache:6379/0", "redis://cache:6379/0"),
+            ("redis://cache", "redis://cache"),
+            ("sqlite::memory:", "sqlite::memory:"),
+            ("sqlite:///srv/a@b/x.db?mode=rwc", "sqlite:///srv/a@b/x.db"),
             (
                 "sqlite:///var/lib/control.db?mode=rwc",
                 "sqlite:///var/lib/control.db",

@@ -1,14 +1,18 @@
 //! Invitations: a one-time link with which a person sets a password and so becomes a user.
 //!
 //! A mailed link proves its address before the password is chosen, so whoever uses it gets the address
-//! even from somebody who registered it without proof; that account ends. The user's id is chosen by whoever invites, so that rights can be prepared before the person arrives.
+//! even from somebody who registered it without proof; that account ends. Not so in the platform's own tenant:
+//! an operator's account carries power, so nobody's invitation ends it. The user's id is chosen by whoever
+//! invites, so that rights can be prepared before the person arrives.
 
 use chrono::{DateTime, Utc};
-use contract::{frames::Delivery, ids::UserId, text};
+use contract::{frames::Delivery, ids::UserId, tenant::PLATFORM_SLUG, text};
 
 use super::{AccountError, Accounts, link, mail_budget::Errand};
 use crate::{
-    identity::{Accept, AuthEvent, AuthEventKind, InvitationRow, Invited, StoreError, User},
+    identity::{
+        Accept, AuthEvent, AuthEventKind, Holder, InvitationRow, Invited, StoreError, User,
+    },
     mailer::Mail,
     releases::TenantRuntime,
 };
@@ -43,7 +47,8 @@ pub struct NewInvitation {
 
 impl Accounts {
     /// Makes an invitation and sends its link; returns the link instead if that was asked for. An earlier
-    /// link for the same user is void.
+    /// link for the same user is void as soon as the new one was handed over. Until then it works, so that a
+    /// mail that cannot be sent takes nothing from the person; but not if it went elsewhere.
     ///
     /// # Errors
     /// [`AccountError::EmailTaken`] if the account exists already, or somebody has the address. Who has it
@@ -77,20 +82,21 @@ impl Accounts {
             mailed: delivery == Delivery::Mail,
             expires_at: invitation.expires_at,
         };
-        match self
-            .identity
-            .open_invitation(tenant.id(), &row, &token)
-            .await?
-        {
-            Invited::Open => {}
-            Invited::AccountExists | Invited::EmailTaken => return Err(AccountError::EmailTaken),
+        let holder = holder(tenant);
+        let free = self.identity.check_invitable(tenant.id(), &row, holder);
+        if free.await? != Invited::Open {
+            return Err(AccountError::EmailTaken);
         }
-        match delivery {
-            Delivery::Return => Ok(Some(link)),
-            Delivery::Mail => {
-                self.send_mail(tenant, Errand::Invitation, mail).await?;
-                Ok(None)
-            }
+        if delivery == Delivery::Mail {
+            self.identity.end_misdirected(tenant.id(), &row).await?;
+            self.send_mail(tenant, Errand::Invitation, mail).await?;
+        }
+        let opened = self
+            .identity
+            .open_invitation(tenant.id(), &row, &token, holder);
+        match opened.await? {
+            Invited::Open => Ok((delivery == Delivery::Return).then_some(link)),
+            Invited::AccountExists | Invited::EmailTaken => Err(AccountError::EmailTaken),
         }
     }
 
@@ -130,7 +136,7 @@ impl Accounts {
         let phc = self.acceptable_hash(tenant, password, &words).await?;
         let accepted = self
             .identity
-            .accept_invitation(tenant.id(), token, &phc)
+            .accept_invitation(tenant.id(), token, &phc, holder(tenant))
             .await?;
         match accepted {
             Accept::Done { user, displaced } => {
@@ -155,6 +161,15 @@ impl Accounts {
             application: None,
         };
         self.identity.record_event(tenant.id(), event).await
+    }
+}
+
+/// What becomes of somebody who has an invited address without proof.
+fn holder(tenant: &TenantRuntime) -> Holder {
+    if tenant.slug().as_str() == PLATFORM_SLUG {
+        Holder::Stays
+    } else {
+        Holder::Yields
     }
 }
 

@@ -5,11 +5,12 @@
 //! who registers somebody over and over does not keep an invitation from arriving.
 
 use chrono::Duration;
+use contract::text::normalize_email;
 
 use super::{AccountError, Accounts};
 use crate::{
-    identity::{StoreError, normalize_email},
-    mailer::Mail,
+    identity::StoreError,
+    mailer::{Mail, MailError},
     releases::TenantRuntime,
     throttle::{Limit, Verdict},
 };
@@ -46,8 +47,8 @@ impl Accounts {
     ///
     /// # Errors
     /// [`AccountError::TooManyMails`] or [`AccountError::Mail`]; nothing was sent. A recipient's full
-    /// budget is an error for invitations only: who registers must not learn what others do with an
-    /// address, and gets the answer they always get.
+    /// budget, and its server's refusal of it, are errors for invitations only: who registers must not learn
+    /// what others do with an address, or whether it can be reached, and gets the answer they always get.
     pub(super) async fn send_mail(
         &self,
         tenant: &TenantRuntime,
@@ -72,6 +73,12 @@ impl Accounts {
                 };
             }
         }
-        Ok(self.mailer.send(mail).await?)
+        match self.mailer.send(mail).await {
+            Err(MailError::RecipientRefused { code }) if errand == Errand::Registration => {
+                tracing::warn!(tenant = %tenant.id(), code, "a registration's recipient is refused");
+                Ok(())
+            }
+            sent => Ok(sent?),
+        }
     }
 }

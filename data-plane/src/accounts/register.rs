@@ -1,12 +1,9 @@
 //! Registration by the person: after proof of the address, or at once where the tenant wants it so.
 //!
 //! Where a tenant wants proof, nothing is written for an unproven address: the registration waits sealed in
-//! the state store and becomes an account by its link. So nobody can squat on another's address, and the
-//! answer is the same whether it was known or not (R-ENUM-01); a known address is told by mail instead.
-//!
-//! Confirming never takes an address away from somebody who has it without proof, as a mailed invitation
-//! does: here the password was chosen before the proof, perhaps by a stranger, and the owner of the address
-//! must not be talked into giving an account away with one click.
+//! the state store and becomes an account by its link ([`super::confirm`]). So nobody can squat on another's
+//! address, and the answer is the same whether it was known or not (R-ENUM-01); a known address is told by
+//! mail instead.
 
 use chrono::Duration;
 use contract::{
@@ -50,21 +47,12 @@ pub enum Registered {
     CheckMail,
 }
 
-/// A registration whose address was proven.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Confirmed {
-    /// The account.
-    pub user: User,
-    /// As given in [`Registration::resume`].
-    pub resume: Option<String>,
-}
-
 #[derive(Serialize, Deserialize)]
-struct Pending {
-    email: String,
-    name: Option<String>,
-    phc: String,
-    resume: Option<String>,
+pub(super) struct Pending {
+    pub(super) email: String,
+    pub(super) name: Option<String>,
+    pub(super) phc: String,
+    pub(super) resume: Option<String>,
 }
 
 impl Accounts {
@@ -103,36 +91,7 @@ impl Accounts {
         ))
     }
 
-    /// Finishes a registration with the token of its link. The link is spent last, so neither a refusal
-    /// nor a crash burns it; used twice, or on two nodes at once, it finds the address taken by itself.
-    ///
-    /// # Errors
-    /// [`AccountError::LinkInvalid`], or [`AccountError::EmailTaken`] if somebody was faster.
-    pub async fn confirm_registration(
-        &self,
-        tenant: &TenantRuntime,
-        token: &str,
-    ) -> Result<Confirmed, AccountError> {
-        let hash = sha256_hex(token.as_bytes());
-        let place = StateKey::new(Kind::PendingRegistration, tenant.id(), &hash);
-        let sealed = self.state.get(place).await.map_err(StoreError::from)?;
-        let sealed = sealed.ok_or(AccountError::LinkInvalid)?;
-        let secrets = self.identity.secrets(tenant.id()).await?;
-        let opened = secrets
-            .data_key
-            .open(&context(&name(tenant.id()), &hash), &sealed)
-            .map_err(|error| StoreError::Corrupt(error.to_string()))?;
-        let pending: Pending = serde_json::from_slice(&opened)
-            .map_err(|error| StoreError::State(StateError::Unreadable(error)))?;
-        let user = self.become_user(tenant, &pending, true).await?;
-        self.state.delete(place).await.map_err(StoreError::from)?;
-        Ok(Confirmed {
-            user,
-            resume: pending.resume,
-        })
-    }
-
-    async fn become_user(
+    pub(super) async fn become_user(
         &self,
         tenant: &TenantRuntime,
         pending: &Pending,
@@ -184,12 +143,12 @@ impl Accounts {
     }
 }
 
-fn name(tenant: TenantId) -> String {
+pub(super) fn name(tenant: TenantId) -> String {
     tenant.to_string()
 }
 
 /// Binds a sealed registration to its tenant and link.
-fn context<'a>(tenant: &'a str, row: &'a str) -> SealContext<'a> {
+pub(super) fn context<'a>(tenant: &'a str, row: &'a str) -> SealContext<'a> {
     SealContext {
         tenant,
         table: "pending_registrations",
@@ -221,7 +180,7 @@ fn proof(tenant: &TenantRuntime, to: &str, token: &str) -> Result<Mail, AccountE
     let link = link(tenant, "verify", token);
     let minutes = LINK_LIFE.num_minutes();
     let body = format!(
-        "Welcome to {name}.\n\nPlease confirm your e-mail address by opening this link within {minutes} minutes:\n\n{link}\n\nIf you did not ask for an account, ignore this message; nothing was created.\n"
+        "Welcome to {name}.\n\nPlease confirm your e-mail address: open this link within {minutes} minutes, and enter the password that you chose.\n\n{link}\n\nIf you did not ask for an account, ignore this message; nothing was created.\n"
     );
     Mail::new(to, format!("Confirm your address for {name}"), body).map_err(AccountError::Email)
 }

@@ -2,17 +2,20 @@
 //!
 //! Nothing is looked up before the throttle admits the attempt, and unknown, blocked and wrong cost the
 //! same (R-ENUM-01). An attempt that ends without a verdict, because a worker or a store was not to be
-//! had, is given back: people do not pay for our outages.
+//! had, is given back: people do not pay for our outages. Only an address pays for finding every worker busy.
 
 use std::{net::IpAddr, time::Duration};
 
-use contract::ids::{TypedId, UserId};
+use contract::{
+    ids::{TypedId, UserId},
+    text::normalize_email,
+};
 use uuid::Uuid;
 
 use super::{Accounts, MAX_PRESENTED_BYTES};
 use crate::{
     hashing::{Busy, Match},
-    identity::{AuthEvent, AuthEventKind, StoreError, User, UserStatus, normalize_email},
+    identity::{AuthEvent, AuthEventKind, StoreError, User, UserStatus},
     password,
     releases::TenantRuntime,
     throttle::{Attempt, Begun, Caller},
@@ -117,11 +120,20 @@ impl Accounts {
                 Err(SignInError::Refused)
             }
             Err(error) => {
-                // If this fails too, the attempt stays counted, and the first error is the one to tell.
-                let _ = self.throttle.without_verdict(&attempt).await;
+                self.unlooked_at(&attempt, &error).await;
                 Err(error)
             }
         }
+    }
+
+    /// Gives an attempt back that ended without a verdict.
+    pub(super) async fn unlooked_at(&self, attempt: &Attempt, error: &SignInError) {
+        let given_back = match error {
+            SignInError::Busy { .. } => self.throttle.turned_away(attempt).await,
+            _ => self.throttle.without_verdict(attempt).await,
+        };
+        // If this fails too, the attempt stays counted, and the first error is the one to tell.
+        drop(given_back);
     }
 
     async fn admit(
@@ -138,6 +150,14 @@ impl Accounts {
             device: device.as_deref(),
             ip: typed.ip,
         };
+        self.begin(tenant, caller).await
+    }
+
+    pub(super) async fn begin(
+        &self,
+        tenant: &TenantRuntime,
+        caller: Caller<'_>,
+    ) -> Result<Attempt, SignInError> {
         let policy = &tenant.policies().authentication;
         let begun = self.throttle.begin(tenant.id(), caller, policy).await;
         match begun.map_err(StoreError::from)? {
@@ -161,7 +181,10 @@ impl Accounts {
         let id = user.as_ref().map_or_else(nobody, |user| user.id);
         let stored = self.identity.password(tenant.id(), id).await?;
         let pepper = self.identity.secrets(tenant.id()).await?.pepper();
-        let matched = self.hasher.verify(password, stored.clone(), pepper).await?;
+        let matched = self
+            .hasher
+            .verify(tenant.id(), password, stored.clone(), pepper)
+            .await?;
         Ok(Compared {
             user,
             stored,
@@ -181,7 +204,7 @@ impl Accounts {
     /// Renews a hash. A full pool postpones that to the next sign-in; the password was right.
     async fn upgrade(&self, user: &User, old: &str, password: &str) -> Result<(), StoreError> {
         let pepper = self.identity.secrets(user.tenant).await?.pepper();
-        let Ok(new) = self.hasher.hash(password, pepper).await else {
+        let Ok(new) = self.hasher.hash(user.tenant, password, pepper).await else {
             return Ok(());
         };
         let whose = (user.tenant, user.id);

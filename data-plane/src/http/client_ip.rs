@@ -54,7 +54,7 @@ impl TrustedProxies {
     /// Who is behind `peer`. A proxy sets one of the two headers and passes the other on as it came, so where
     /// both are there and disagree, one of them is forged: then the peer itself is meant, and a caller who
     /// sends both wins nothing but a limit shared with others who do.
-    fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+    pub fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         if !self.trusts(peer) {
             return peer;
         }

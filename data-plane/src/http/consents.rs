@@ -1,14 +1,15 @@
 //! What the signed-in person allowed which application, and the button that takes it back (R-CONS-02).
 //!
 //! Taking back is as easy as giving: one press, no question, no script. The application's tokens die with
-//! it: refresh tokens at once, access tokens wherever we are asked. Tokens first, the record last, so that
-//! after an outage between the two the person still finds the button.
+//! it: refresh tokens at once, access tokens wherever we are asked. Whoever can still renew tokens is listed too,
+//! asked about or not, so that the person always finds a button; a press that has nothing to end writes nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use actix_web::{HttpResponse, http::StatusCode};
 use askama::Template;
-use contract::ids::ApplicationId;
+use chrono::{DateTime, Duration, Utc};
+use contract::ids::{ApplicationId, UserId};
 
 use super::{
     fault::Fault,
@@ -19,12 +20,21 @@ use super::{
     target::Target,
     visit::{Member, Visit},
 };
-use crate::identity::{AuthEvent, AuthEventKind, Consent};
+use crate::identity::{Allowance, AuthEvent, AuthEventKind};
 
 /// The page's address below the tenant.
 pub const PAGE: &str = "consents";
 
-/// Everything one application may do.
+/// What the applications may do, by application.
+type Rights = BTreeMap<ApplicationId, Vec<Right>>;
+
+/// Something an application may do, and since when.
+struct Right {
+    allowed: Allowance,
+    since: DateTime<Utc>,
+}
+
+/// Everything one application may do, in words.
 struct Allowed {
     application: ApplicationId,
     name: String,
@@ -57,17 +67,13 @@ async fn page(visit: &Visit) -> Result<HttpResponse, Fault> {
         return Ok(sign_in(visit));
     };
     let (tenant, place) = (&visit.tenant, visit.tenant.place());
-    let consents = tenant
-        .node()
-        .identity()
-        .consents(tenant.id(), member.user.id)
-        .await?;
+    let rights = rights(visit, member.user.id).await?;
     let page = Consents {
         frame: Frame::new(Some(tenant)),
         action: place.path(PAGE),
         csrf: visit.csrf(),
         account: &member.user.email,
-        allowed: by_application(visit, consents),
+        allowed: latest_first(visit, rights),
         withdrawn,
         back: place.path(""),
     };
@@ -95,13 +101,18 @@ async fn withdraw(visit: &Visit, form: Form) -> Result<HttpResponse, Fault> {
     Ok(see_other(&format!("{page}?withdrawn=1")))
 }
 
+/// Ends the grants, forgets the consent, and ends the grants again. The first makes an outage in between
+/// harmless: the person still finds the button. The last reaches grants that began on the consent while it went,
+/// which no mark written before its deletion can (R-CONS-02).
 async fn end(visit: &Visit, member: &Member, application: ApplicationId) -> Result<(), Fault> {
     let (tenant, node, user) = (visit.tenant.id(), visit.tenant.node(), member.user.id);
-    node.grants().kill_all_at(tenant, user, application).await?;
-    let identity = node.identity();
-    if !identity.withdraw_consent(tenant, user, application).await? {
+    if !rights(visit, user).await?.contains_key(&application) {
         return Ok(());
     }
+    let (grants, identity) = (node.grants(), node.identity());
+    grants.kill_all_at(tenant, user, application).await?;
+    identity.withdraw_consent(tenant, user, application).await?;
+    grants.kill_all_at(tenant, user, application).await?;
     let event = AuthEvent {
         kind: AuthEventKind::ConsentWithdrawn,
         user: Some(user),
@@ -110,23 +121,58 @@ async fn end(visit: &Visit, member: &Member, application: ApplicationId) -> Resu
     Ok(identity.record_event(tenant, event).await?)
 }
 
+/// What the person allowed, and what an application that needs no consent, or lost it, can still renew.
+async fn rights(visit: &Visit, user: UserId) -> Result<Rights, Fault> {
+    let (tenant, node) = (&visit.tenant, visit.tenant.node());
+    let mut rights = Rights::new();
+    for consent in node.identity().consents(tenant.id(), user).await? {
+        let of_it = rights.entry(consent.application).or_default();
+        widen(of_it, consent.allowed, consent.granted_at);
+    }
+    let asked: BTreeSet<ApplicationId> = rights.keys().copied().collect();
+    let idle = Duration::hours(tenant.policies().token.refresh_idle_hours.into());
+    let used_after = node.clock().now() - idle;
+    let live = node.identity().live_grants(tenant.id(), user, used_after);
+    for live in live.await? {
+        if asked.contains(&live.grant.application) {
+            continue;
+        }
+        let of_it = rights.entry(live.grant.application).or_default();
+        let target = Target {
+            scopes: live.grant.scopes,
+            audience: live.grant.resource,
+        };
+        for allowed in target.allowances() {
+            widen(of_it, allowed, live.since);
+        }
+    }
+    Ok(rights)
+}
+
+/// Adds to what an application may do; at one audience it is one right.
+fn widen(rights: &mut Vec<Right>, allowed: Allowance, since: DateTime<Utc>) {
+    let known = rights
+        .iter_mut()
+        .find(|right| right.allowed.audience == allowed.audience);
+    match known {
+        Some(right) => {
+            right.allowed.scopes.extend(allowed.scopes);
+            right.since = right.since.max(since);
+        }
+        None => rights.push(Right { allowed, since }),
+    }
+}
+
 fn sign_in(visit: &Visit) -> HttpResponse {
     see_other(&visit.tenant.place().path("login"))
 }
 
-/// Consents of one application come together; the most recently changed application first.
-fn by_application(visit: &Visit, consents: Vec<Consent>) -> Vec<Allowed> {
-    let mut grouped: BTreeMap<ApplicationId, Vec<Consent>> = BTreeMap::new();
-    for consent in consents {
-        grouped
-            .entry(consent.application)
-            .or_default()
-            .push(consent);
-    }
-    let mut groups: Vec<_> = grouped
+/// The rights in words, the most recently changed application first.
+fn latest_first(visit: &Visit, rights: Rights) -> Vec<Allowed> {
+    let mut groups: Vec<_> = rights
         .into_iter()
         .filter_map(|(application, of_it)| {
-            let latest = of_it.iter().map(|consent| consent.granted_at).max()?;
+            let latest = of_it.iter().map(|right| right.since).max()?;
             Some((latest, application, of_it))
         })
         .collect();
@@ -149,10 +195,10 @@ fn by_application(visit: &Visit, consents: Vec<Consent>) -> Vec<Allowed> {
         .collect()
 }
 
-fn in_words(visit: &Visit, consent: &Consent) -> Vec<ScopeLine> {
+fn in_words(visit: &Visit, right: &Right) -> Vec<ScopeLine> {
     let target = Target {
-        scopes: consent.allowed.scopes.clone(),
-        audience: consent.allowed.audience.clone(),
+        scopes: right.allowed.scopes.clone(),
+        audience: right.allowed.audience.clone(),
     };
     let audience = target.audience.as_ref();
     let api = audience.and_then(|audience| visit.tenant.api(audience.as_str()));

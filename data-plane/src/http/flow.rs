@@ -67,6 +67,14 @@ pub struct Judged<'a> {
     pub wants_admin: bool,
 }
 
+/// A grant that is about to be issued.
+struct Granting {
+    /// Its id, older than the answer to the question whether the person allows it.
+    grant: GrantId,
+    /// The person allowed it just now.
+    allowed: bool,
+}
+
 impl Judged<'_> {
     /// Whether the person is asked however often they allowed it.
     pub fn asks_always(&self) -> bool {
@@ -161,14 +169,22 @@ impl Flow {
                 return self.answer(visit, &judged, Outcome::Error(*error)).await;
             }
         };
+        // Before the consents are read: a withdrawal that comes between the two then ends this grant (R-CONS-02).
+        let node = visit.tenant.node();
+        let grant = GrantId::new(node.clock(), node.entropy());
         let standing = standing(visit, &judged, request, member).await?;
         let progress = Progress {
             signed_in: self.stored.signed_in,
             allowed,
         };
         let who = member.map(Member::signed_in);
-        let now = visit.tenant.node().clock().now();
-        match step::next(request, who.as_ref(), &standing, &progress, now) {
+        match step::next(
+            request,
+            who.as_ref(),
+            &standing,
+            &progress,
+            node.clock().now(),
+        ) {
             Step::SignIn => self.show(visit, "login").await,
             Step::Consent => self.show(visit, "consent").await,
             Step::Refuse(code) => {
@@ -180,7 +196,8 @@ impl Flow {
             }
             Step::Issue => {
                 let member = member.expect("step::next issues only to someone who is signed in");
-                self.issue(visit, &judged, member, allowed).await
+                let granting = Granting { grant, allowed };
+                self.issue(visit, &judged, member, granting).await
             }
         }
     }
@@ -221,7 +238,7 @@ impl Flow {
         visit: &Visit,
         judged: &Judged<'_>,
         member: &Member,
-        allowed: bool,
+        Granting { grant, allowed }: Granting,
     ) -> Result<HttpResponse, Fault> {
         let request = judged
             .request
@@ -230,7 +247,7 @@ impl Flow {
         self.spend(visit).await?;
         let (tenant, node) = (&visit.tenant, visit.tenant.node());
         let grant = CodeGrant {
-            grant: GrantId::new(node.clock(), node.entropy()),
+            grant,
             application: judged.application.id,
             user: member.user.id,
             redirect_uri: judged.back.redirect_uri.clone(),

@@ -36,17 +36,7 @@ async fn page(visit: &Visit) -> Result<HttpResponse, Fault> {
     if flow.is_none() && visit.member().await?.is_some() {
         return Ok(see_other(&visit.tenant.place().path("")));
     }
-    let notice = query
-        .get("confirmed")
-        .map(|_| "Your address is confirmed. Sign in to continue.");
-    show(
-        visit,
-        flow.as_ref(),
-        &Shown {
-            notice,
-            ..Shown::default()
-        },
-    )
+    show(visit, flow.as_ref(), &Shown::default())
 }
 
 /// `POST /login`
@@ -112,29 +102,34 @@ fn wait(
     params: &Params,
     retry_after: std::time::Duration,
 ) -> Result<HttpResponse, Fault> {
-    let text = format!(
-        "Too many attempts. Try again in {}.",
-        respond::in_words(retry_after.as_secs())
-    );
+    let text = wait_text(retry_after);
     let shown = Shown {
         status: StatusCode::TOO_MANY_REQUESTS,
         error: Some(&text),
         identifier: params.get("identifier").unwrap_or_default(),
-        ..Shown::default()
     };
-    let mut response = show(visit, flow, &shown)?;
+    show(visit, flow, &shown).map(|response| told_to_wait(response, retry_after))
+}
+
+/// Says how long to wait.
+pub fn wait_text(retry_after: std::time::Duration) -> String {
+    let time = respond::in_words(retry_after.as_secs());
+    format!("Too many attempts. Try again in {time}.")
+}
+
+/// The same for programs.
+pub fn told_to_wait(mut response: HttpResponse, retry_after: std::time::Duration) -> HttpResponse {
     let seconds = retry_after.as_secs().max(1);
     response
         .headers_mut()
         .insert(header::RETRY_AFTER, seconds.into());
-    Ok(response)
+    response
 }
 
 struct Shown<'a> {
     status: StatusCode,
     identifier: &'a str,
     error: Option<&'a str>,
-    notice: Option<&'a str>,
 }
 
 impl Default for Shown<'_> {
@@ -143,7 +138,6 @@ impl Default for Shown<'_> {
             status: StatusCode::OK,
             identifier: "",
             error: None,
-            notice: None,
         }
     }
 }
@@ -162,7 +156,6 @@ fn show(visit: &Visit, flow: Option<&Flow>, shown: &Shown<'_>) -> Result<HttpRes
             asking.login_hint().unwrap_or_default()
         },
         error: shown.error,
-        notice: shown.notice,
         register: register_link(visit, flow),
     };
     let status = match shown.error {

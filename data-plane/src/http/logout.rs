@@ -2,7 +2,8 @@
 //!
 //! Without a question it happens only for an application that shows an ID token of exactly this session:
 //! anyone else could end people's sessions with an image tag. The browser goes back only to an address
-//! that the named client registered, letter by letter; otherwise it stays here (R-LOGOUT-01).
+//! that the named client registered, compared as sign-in addresses are: letter by letter, but for the port of
+//! a loopback address; otherwise it stays here (R-LOGOUT-01).
 
 use actix_web::{HttpResponse, http::StatusCode};
 use contract::{

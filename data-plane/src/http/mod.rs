@@ -45,6 +45,7 @@ mod tenant;
 mod token;
 mod trust;
 mod userinfo;
+mod verify;
 mod visit;
 
 use actix_web::{
@@ -141,8 +142,8 @@ fn account_pages(cfg: &mut ServiceConfig) {
     let only_get = |path, route| resource(path, "GET").route(route);
     cfg.service(
         page("/verify")
-            .route(web::get().to(register::verify_page))
-            .route(web::post().to(register::verify)),
+            .route(web::get().to(verify::get))
+            .route(web::post().to(verify::post)),
     )
     .service(
         page("/invite")

@@ -94,8 +94,6 @@ pub struct Login<'a> {
     pub identifier: &'a str,
     /// Why the last try failed.
     pub error: Option<&'a str>,
-    /// Good news, such as a confirmed address.
-    pub notice: Option<&'a str>,
     /// Where to create an account, where anyone may.
     pub register: Option<String>,
 }
@@ -170,7 +168,7 @@ pub struct Invite<'a> {
     pub errors: FieldErrors,
 }
 
-/// H10: confirm an address with a button.
+/// H10: confirm an address with the password that was chosen for it.
 #[derive(Template)]
 #[template(path = "verify.html")]
 pub struct Verify<'a> {
@@ -182,6 +180,10 @@ pub struct Verify<'a> {
     pub csrf: String,
     /// The one-time link's token.
     pub token: &'a str,
+    /// The address.
+    pub email: &'a str,
+    /// Why the last try failed.
+    pub error: Option<&'a str>,
 }
 
 /// A line of the consent page.

@@ -1,10 +1,7 @@
-//! H9 and H10: create an account, and prove the address by mail.
+//! H9: create an account.
 //!
 //! Where the policy asks for proof, the answer is the same page whether the address was known or not;
-//! the mail tells the truth (R-ENUM-01). The link in the mail opens a page with one button, because
-//! scanners open links; only the button's post spends it (R-REC-02). Confirming does not sign in: whoever
-//! can read the mail need not be the one who chose the password (account pre-hijacking). In the browser
-//! that registered it leads back to the sign-in an application asked for.
+//! the mail tells the truth (R-ENUM-01), and its link leads to [`super::verify`].
 
 use actix_web::{HttpResponse, http::StatusCode};
 use chrono::Duration;
@@ -16,7 +13,7 @@ use super::{
     flow::Flow,
     form::Form,
     login,
-    pages::{FieldErrors, Frame, Message, Register, Ties, Verify},
+    pages::{FieldErrors, Frame, Message, Register, Ties},
     params::Params,
     respond::{self, see_other},
     visit::Visit,
@@ -210,47 +207,4 @@ pub async fn sent(visit: Visit) -> HttpResponse {
     };
     let result = respond::show(StatusCode::OK, &page, None);
     respond::answer(&visit, result)
-}
-
-/// `GET /verify`: a button, and nothing is spent.
-pub async fn verify_page(visit: Visit) -> HttpResponse {
-    let result = visit.query().and_then(|query| {
-        let page = Verify {
-            frame: Frame::new(Some(&visit.tenant)),
-            action: visit.tenant.place().path("verify"),
-            csrf: visit.csrf(),
-            token: query.get("token").ok_or(LINK_USED)?,
-        };
-        respond::show(StatusCode::OK, &page, None)
-    });
-    respond::answer(&visit, result)
-}
-
-/// `POST /verify`
-pub async fn verify(visit: Visit, form: Form) -> HttpResponse {
-    let result = spend_link(&visit, form).await;
-    respond::answer(&visit, result)
-}
-
-async fn spend_link(visit: &Visit, form: Form) -> Result<HttpResponse, Fault> {
-    let params = form.for_page()?;
-    visit.check_post(&params)?;
-    let token = params.get("token").ok_or(LINK_USED)?;
-    let tenant = &visit.tenant;
-    match tenant
-        .node()
-        .accounts()
-        .confirm_registration(tenant, token)
-        .await
-    {
-        Ok(confirmed) => {
-            // Another browser, or a sign-in that is over: then the person starts at the application again.
-            let flow = Flow::find(visit, confirmed.resume.as_deref()).await;
-            let login = visit.page_link("login", flow.ok().flatten().as_ref());
-            let and = if login.contains('?') { '&' } else { '?' };
-            Ok(see_other(&format!("{login}{and}confirmed=1")))
-        }
-        // Nothing on that page could be corrected, so a correctable error is a used-up link.
-        Err(error) => Err(field_errors(error).err().unwrap_or(LINK_USED)),
-    }
 }

@@ -167,7 +167,9 @@ impl Visit {
             .sessions()
             .start(tenant.id(), user.id, &["pwd"], &tenant.policies().session)
             .await?;
-        self.device = Some(tenant.node().accounts().mark_device(&user).await?);
+        let accounts = tenant.node().accounts();
+        let mark = accounts.mark_device(&user, self.device()).await?;
+        self.device = Some(mark);
         self.session = Some(cookie);
         Ok(Member { session, user })
     }

@@ -12,11 +12,15 @@ use contract::{
     scope::{Scope, join_scopes, parse_scopes},
 };
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, DatabaseTransaction, EntityTrait, IntoActiveModel,
-    QueryFilter, QueryOrder, sea_query::OnConflict,
+    ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, DbBackend,
+    EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, Statement, sea_query::OnConflict,
 };
 
 use super::{IdentityStore, StoreError, corrupt, parse, tables::consents as rows, time};
+
+/// A lock with a name, held until the transaction ends. Two names with one hash wait for each other in vain,
+/// which costs a moment and nothing else.
+const TURN: &str = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))";
 
 /// Something a person may allow: scopes of the tenant itself, or of one API.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,6 +96,7 @@ impl IdentityStore {
     ) -> Result<(), StoreError> {
         let now = self.now();
         let transaction = self.begin(tenant).await?;
+        in_turn(&transaction, tenant, (user, application)).await?;
         for allowance in allowed {
             let mut row = rows::Model {
                 tenant: tenant.to_string(),
@@ -133,6 +138,7 @@ impl IdentityStore {
         application: ApplicationId,
     ) -> Result<bool, StoreError> {
         let transaction = self.begin(tenant).await?;
+        in_turn(&transaction, tenant, (user, application)).await?;
         let gone = rows::Entity::delete_many()
             .filter(rows::Column::Tenant.eq(tenant.to_string()))
             .filter(to(user, application))
@@ -156,6 +162,22 @@ impl IdentityStore {
             .await?;
         found.into_iter().map(read).collect()
     }
+}
+
+/// Waits until nobody else changes what this user allowed this application. Adding reads before it writes, and
+/// the rows it would lock may not be there yet. On SQLite a transaction that writes is alone anyway.
+async fn in_turn(
+    transaction: &DatabaseTransaction,
+    tenant: TenantId,
+    (user, application): (UserId, ApplicationId),
+) -> Result<(), StoreError> {
+    if transaction.get_database_backend() != DbBackend::Postgres {
+        return Ok(());
+    }
+    let name = format!("consents {tenant} {user} {application}");
+    let turn = Statement::from_sql_and_values(DbBackend::Postgres, TURN, [name.into()]);
+    transaction.query_one_raw(turn).await?;
+    Ok(())
 }
 
 fn of(user: UserId) -> Condition {

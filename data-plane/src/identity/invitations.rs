@@ -5,7 +5,9 @@ use contract::{
     canonical::sha256_hex,
     ids::{TenantId, UserId},
 };
-use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, sea_query::OnConflict};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, Condition, EntityTrait, QueryFilter, sea_query::OnConflict,
+};
 
 use super::{
     IdentityStore, NewUser, StoreError, User, micros, parse,
@@ -43,6 +45,15 @@ pub enum Invited {
     EmailTaken,
 }
 
+/// What becomes of somebody who has the invited address without proof.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holder {
+    /// They lose it, with the account, to whoever proves it by a mailed link.
+    Yields,
+    /// They keep it, and the invitation fails.
+    Stays,
+}
+
 /// What became of an acceptance.
 pub enum Accept {
     /// The account exists now.
@@ -59,8 +70,54 @@ pub enum Accept {
 }
 
 impl IdentityStore {
-    /// Opens an invitation whose link carries `token`. Somebody who has the address without proof does not
-    /// stand in the way of a mailed one, which proves it when it is used.
+    /// Whether an invitation could be opened now. Somebody who has the address without proof and yields does
+    /// not stand in the way of a mailed one, which proves it when it is used.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn check_invitable(
+        &self,
+        tenant: TenantId,
+        invitation: &InvitationRow,
+        holder: Holder,
+    ) -> Result<Invited, StoreError> {
+        if self.find_user(tenant, invitation.user).await?.is_some() {
+            return Ok(Invited::AccountExists);
+        }
+        let yields = invitation.mailed && holder == Holder::Yields;
+        let there = self
+            .find_user_by_identifier(tenant, &invitation.email)
+            .await?;
+        Ok(match there {
+            Some(user) if user.email_verified || !yields => Invited::EmailTaken,
+            _ => Invited::Open,
+        })
+    }
+
+    /// Ends an earlier invitation of the same user whose link went another way: to an address that was
+    /// wrong, or through other hands.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn end_misdirected(
+        &self,
+        tenant: TenantId,
+        invitation: &InvitationRow,
+    ) -> Result<(), StoreError> {
+        let elsewhere = Condition::any()
+            .add(rows::Column::Email.ne(invitation.email.as_str()))
+            .add(rows::Column::Mailed.ne(invitation.mailed));
+        let transaction = self.begin(tenant).await?;
+        rows::Entity::delete_many()
+            .filter(rows::Column::Tenant.eq(tenant.to_string()))
+            .filter(rows::Column::UserId.eq(invitation.user.to_string()))
+            .filter(elsewhere)
+            .exec(&transaction)
+            .await?;
+        Ok(transaction.commit().await?)
+    }
+
+    /// Opens an invitation whose link carries `token`, in place of an earlier one for the same user.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -69,15 +126,11 @@ impl IdentityStore {
         tenant: TenantId,
         invitation: &InvitationRow,
         token: &str,
+        holder: Holder,
     ) -> Result<Invited, StoreError> {
-        if self.find_user(tenant, invitation.user).await?.is_some() {
-            return Ok(Invited::AccountExists);
-        }
-        let holder = self
-            .find_user_by_identifier(tenant, &invitation.email)
-            .await?;
-        if holder.is_some_and(|holder| holder.email_verified || !invitation.mailed) {
-            return Ok(Invited::EmailTaken);
+        let free = self.check_invitable(tenant, invitation, holder).await?;
+        if free != Invited::Open {
+            return Ok(free);
         }
         let row = rows::ActiveModel {
             tenant: Set(tenant.to_string()),
@@ -130,7 +183,7 @@ impl IdentityStore {
     }
 
     /// Uses an invitation up and makes its user, in one transaction: of many callers one succeeds. Having
-    /// had the mail proves the address, which outranks whoever has it without proof.
+    /// had the mail proves the address, which outranks whoever has it without proof and yields.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -139,6 +192,7 @@ impl IdentityStore {
         tenant: TenantId,
         token: &str,
         phc: &str,
+        holder: Holder,
     ) -> Result<Accept, StoreError> {
         let Some(invitation) = self.find_invitation(tenant, token).await? else {
             return Ok(Accept::LinkInvalid);
@@ -154,7 +208,7 @@ impl IdentityStore {
             return Ok(Accept::LinkInvalid);
         }
         let now = self.now();
-        let displaced = if invitation.mailed {
+        let displaced = if invitation.mailed && holder == Holder::Yields {
             displace(&transaction, tenant, &invitation.email, now).await?
         } else {
             None

@@ -1,4 +1,7 @@
-//! The tables, as steps that were taken: a released step is never edited, only followed by another.
+//! The tables, as steps that were taken. From the first release on a step is never edited, only followed by
+//! another; until then nobody has data to keep, so a step is mended in place and a database that an earlier draft
+//! made is made anew. What such a database could lack and nobody would notice, the guard, is asked for at every
+//! start ([`super::connect`]).
 //!
 //! A step that makes a table guards it. A step that must rewrite rows of all tenants lifts `FORCE` from the
 //! table and sets it again in the same transaction, which every migration is (docs/decisions/0006).
@@ -15,6 +18,11 @@ impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
         vec![Box::new(m0001_identity::Step)]
     }
+}
+
+/// Every table that holds rows of tenants.
+pub(super) fn guarded_tables() -> Vec<&'static str> {
+    m0001_identity::names().collect()
 }
 
 /// On PostgreSQL, hides the rows of every tenant but the transaction's (R-TEN-04). Where no tenant was named

@@ -12,7 +12,7 @@ use contract::{
 };
 use host::SealContext;
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, Condition, EntityTrait, QueryFilter, sea_query::Expr,
+    ActiveValue::Set, ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, sea_query::Expr,
 };
 
 use super::{
@@ -33,6 +33,15 @@ pub struct Family {
     pub expires_at: DateTime<Utc>,
     /// Whether it was revoked.
     pub revoked: bool,
+}
+
+/// A grant with a family that can still be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LiveGrant {
+    /// What its tokens stand for.
+    pub grant: RefreshGrant,
+    /// When the family began.
+    pub since: DateTime<Utc>,
 }
 
 /// A token as it stands.
@@ -107,6 +116,35 @@ impl IdentityStore {
             expires_at: time(row.expires_at)?,
             revoked: row.revoked_at.is_some(),
         }))
+    }
+
+    /// The user's grants whose families are neither revoked nor expired and were used after this time, the
+    /// latest first.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn live_grants(
+        &self,
+        tenant: TenantId,
+        user: UserId,
+        used_after: DateTime<Utc>,
+    ) -> Result<Vec<LiveGrant>, StoreError> {
+        let rows = families::Entity::find()
+            .filter(families::Column::Tenant.eq(tenant.to_string()))
+            .filter(families::Column::UserId.eq(user.to_string()))
+            .filter(families::Column::RevokedAt.is_null())
+            .filter(families::Column::ExpiresAt.gt(self.now()))
+            .filter(families::Column::UsedAt.gt(micros(used_after)))
+            .order_by_desc(families::Column::CreatedAt)
+            .all(&self.reads(tenant).await?)
+            .await?;
+        let live = |row: families::Model| {
+            Ok(LiveGrant {
+                grant: serde_json::from_str(&row.detail).map_err(|_| corrupt("a grant"))?,
+                since: time(row.created_at)?,
+            })
+        };
+        rows.into_iter().map(live).collect()
     }
 
     /// A token.

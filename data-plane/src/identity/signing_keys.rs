@@ -1,7 +1,7 @@
 //! Rows of token-signing keys: private parts sealed under the tenant's data key (R-KEY-03).
 
 use chrono::{DateTime, Utc};
-use contract::{application::SigningAlgorithm, canonical, frames::PublicKey, ids::TenantId};
+use contract::{canonical, frames::PublicKey, ids::TenantId, jwk::PublicJwk};
 use host::SealContext;
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 use zeroize::Zeroizing;
@@ -99,15 +99,14 @@ fn place<'a>(tenant: &'a str, kid: &'a str) -> SealContext<'a> {
 
 /// A new key as a node makes it.
 pub(crate) fn stored(
-    alg: SigningAlgorithm,
     kid: String,
-    jwk: serde_json::Value,
+    jwk: PublicJwk,
     (private, created_at): (Zeroizing<Vec<u8>>, DateTime<Utc>),
 ) -> StoredKey {
     StoredKey {
         public: PublicKey {
             kid,
-            alg,
+            alg: jwk.algorithm(),
             jwk,
             created_at,
         },

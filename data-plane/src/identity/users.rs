@@ -6,12 +6,12 @@ use chrono::{DateTime, Utc};
 use contract::{
     Invalid,
     ids::{TenantId, UserId},
+    text::normalize_email,
 };
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, SqlErr,
     sea_query::Expr,
 };
-use unicode_normalization::UnicodeNormalization;
 
 use super::{
     IdentityStore, StoreError, parse,
@@ -89,11 +89,6 @@ pub struct NewUser<'a> {
     pub name: Option<&'a str>,
     /// Their hashed password.
     pub phc: &'a str,
-}
-
-/// The form in which addresses are compared: NFKC, lower case.
-pub fn normalize_email(email: &str) -> String {
-    email.trim().nfkc().flat_map(char::to_lowercase).collect()
 }
 
 impl IdentityStore {
@@ -248,8 +243,9 @@ pub(super) async fn insert_user(
 }
 
 /// Ends, inside a transaction, the account of whoever has this address without proof: the address is free
-/// afterwards, credentials and consents are gone, and refresh tokens give nothing any more. Sessions and
-/// access tokens are nobody's without the row of their user.
+/// afterwards, credentials and consents are gone, and refresh tokens give nothing any more. Sessions, and
+/// access tokens at our own endpoints, are nobody's without the row of their user; an API that verifies access
+/// tokens by itself accepts them until they expire.
 pub(super) async fn displace(
     db: &impl ConnectionTrait,
     tenant: TenantId,

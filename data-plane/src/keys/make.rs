@@ -4,13 +4,16 @@ use std::sync::Arc;
 
 use aws_lc_rs::{
     encoding::AsDer,
-    rsa::KeySize,
+    rsa::{KeySize, PublicKeyComponents},
     signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair, RsaKeyPair},
 };
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as B64};
 use chrono::{DateTime, Utc};
-use contract::{application::SigningAlgorithm, canonical, ids::TenantId};
-use serde_json::{Value, json};
+use contract::{
+    application::SigningAlgorithm,
+    canonical,
+    ids::TenantId,
+    jwk::{Curve, Octets, PublicJwk},
+};
 use zeroize::Zeroizing;
 
 use super::{KeyRing, TokenError};
@@ -51,21 +54,18 @@ pub(crate) async fn load_or_make(
 }
 
 pub(super) fn generate(alg: SigningAlgorithm, now: DateTime<Utc>) -> Result<StoredKey, TokenError> {
-    let (private, thumbprint, members) = match alg {
+    let (private, jwk) = match alg {
         SigningAlgorithm::ES256 => ec()?,
         SigningAlgorithm::RS256 => rsa()?,
     };
-    let thumbprint = canonical::to_canonical(&thumbprint).map_err(|_| TokenError::Key)?;
-    // 128 bits of the RFC 7638 thumbprint: unique without a registry, and it says nothing.
+    // The public material is exactly what RFC 7638 section 3.2 hashes.
+    let thumbprint = canonical::to_canonical(&jwk).map_err(|_| TokenError::Key)?;
+    // 128 bits of the thumbprint: unique without a registry, and it says nothing.
     let kid = canonical::sha256_hex(thumbprint.as_bytes())[..32].to_owned();
-    let mut jwk = members;
-    jwk["kid"] = kid.as_str().into();
-    jwk["alg"] = alg.as_str().into();
-    jwk["use"] = "sig".into();
-    Ok(stored(alg, kid, jwk, (private, now)))
+    Ok(stored(kid, jwk, (private, now)))
 }
 
-type Made = (Zeroizing<Vec<u8>>, Value, Value);
+type Made = (Zeroizing<Vec<u8>>, PublicJwk);
 
 fn ec() -> Result<Made, TokenError> {
     let pair =
@@ -75,21 +75,29 @@ fn ec() -> Result<Made, TokenError> {
     let point = pair.public_key().as_ref();
     let (x, y) = point
         .get(1..)
-        .filter(|rest| rest.len() == 64)
-        .map(|rest| rest.split_at(32))
+        .and_then(|rest| rest.split_at_checked(32))
         .ok_or(TokenError::Key)?;
-    let jwk = json!({ "kty": "EC", "crv": "P-256", "x": B64.encode(x), "y": B64.encode(y) });
-    Ok((Zeroizing::new(private.as_ref().to_vec()), jwk.clone(), jwk))
+    let jwk = PublicJwk::Ec {
+        crv: Curve::P256,
+        x: octets(x)?,
+        y: octets(y)?,
+    };
+    Ok((Zeroizing::new(private.as_ref().to_vec()), jwk))
 }
 
 fn rsa() -> Result<Made, TokenError> {
     let pair = RsaKeyPair::generate(KeySize::Rsa2048).map_err(|_| TokenError::Key)?;
     let private = pair.as_der().map_err(|_| TokenError::Key)?;
-    let public = pair.public_key();
-    let number = |positive: aws_lc_rs::rsa::PublicKeyComponents<Vec<u8>>| {
-        (B64.encode(&positive.n), B64.encode(&positive.e))
+    let public: PublicKeyComponents<Vec<u8>> = pair.public_key().into();
+    let jwk = PublicJwk::Rsa {
+        n: octets(&public.n)?,
+        e: octets(&public.e)?,
     };
-    let (n, e) = number(public.into());
-    let jwk = json!({ "kty": "RSA", "n": n, "e": e });
-    Ok((Zeroizing::new(private.as_ref().to_vec()), jwk.clone(), jwk))
+    Ok((Zeroizing::new(private.as_ref().to_vec()), jwk))
+}
+
+fn octets<const MIN: usize, const MAX: usize>(
+    bytes: &[u8],
+) -> Result<Octets<MIN, MAX>, TokenError> {
+    Octets::encode(bytes).map_err(|_| TokenError::Key)
 }

@@ -52,10 +52,11 @@ impl DataDir {
     /// Enters a directory that a process set up before, which may be running in it now.
     ///
     /// # Errors
-    /// There is none, or nothing was ever started in it.
+    /// There is none, this user may not look into it, or nothing was ever started in it.
     pub fn enter(path: &Path) -> Result<Self, Failure> {
-        if !path.join("kek").is_file() {
-            return Err(refuse(path, &"nothing was ever started in it"));
+        // Asked of the system and not of `is_file`, which takes a missing permission for a missing file.
+        if let Err(error) = fs::metadata(path.join("kek")) {
+            return Err(refuse(path, &why_not_entered(&error)));
         }
         Ok(Self {
             path: absolute(path),
@@ -154,10 +155,21 @@ fn private() -> OpenOptions {
     options
 }
 
+fn why_not_entered(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => "this user may not look into it".to_owned(),
+        _ => "nothing was ever started in it".to_owned(),
+    }
+}
+
 fn in_words(path: &Path, error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::NotFound => {
             let parent = path.parent().unwrap_or(path);
+            if parent.is_dir() {
+                // Some file systems, /proc for one, answer so where nothing can be made.
+                return format!("it cannot be made in {}: {error}", parent.display());
+            }
             format!("its parent {} does not exist", parent.display())
         }
         io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => {
@@ -223,7 +235,23 @@ mod tests {
             let error = DataDir::lock(&path).unwrap_err().to_string();
             assert!(error.contains(why), "{error}");
         }
-        assert!(DataDir::enter(home.path()).is_err());
+    }
+
+    #[test]
+    fn what_cannot_be_entered_is_told_apart() {
+        let home = tempfile::tempdir().unwrap();
+        let error = DataDir::enter(home.path()).unwrap_err().to_string();
+        assert!(error.contains("nothing was ever started in it"), "{error}");
+        // Nothing is forbidden to root, who may run this.
+        let denied = why_not_entered(&io::ErrorKind::PermissionDenied.into());
+        assert_eq!(denied, "this user may not look into it");
+    }
+
+    #[test]
+    fn a_parent_that_exists_is_not_called_missing() {
+        let home = tempfile::tempdir().unwrap();
+        let why = in_words(&home.path().join("data"), &io::ErrorKind::NotFound.into());
+        assert!(why.starts_with("it cannot be made in "), "{why}");
     }
 
     #[test]

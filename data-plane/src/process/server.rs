@@ -1,6 +1,6 @@
 //! Listening until asked to stop: the same server for tenants, console and admin API.
 //!
-//! Every listener answers `/healthz`, `/readyz` and `/metrics`, carries the common security headers and
+//! Every listener answers `/healthz`, `/readyz`, `/metrics` and `/favicon.ico`, carries the common security headers and
 //! observes each request; what else it answers is the caller's `routes`. Workers finish what they are
 //! answering before the process ends; a second signal does not wait.
 
@@ -9,10 +9,11 @@ mod patience;
 use std::{io, net::TcpListener};
 
 use actix_web::{
-    App, HttpServer,
+    App, HttpResponse, HttpServer,
     dev::{Server, ServerHandle},
+    http::header,
     middleware::from_fn,
-    web::ServiceConfig,
+    web::{self, ServiceConfig},
 };
 use host::{Health, Observe, Shutdown, Telemetry, security_headers};
 use rustls::ServerConfig;
@@ -58,6 +59,7 @@ impl Surface {
             App::new()
                 .app_data(surface.proxies.clone())
                 .configure(surface.health.routes(&surface.telemetry))
+                .route("/favicon.ico", web::get().to(favicon))
                 .configure(&routes)
                 .wrap(from_fn(move |request, next| {
                     patience::wait_for_body(patience.body_idle, request, next)
@@ -76,6 +78,13 @@ impl Surface {
         };
         Ok(server.run())
     }
+}
+
+/// Browsers ask for it where no page names an icon, as with JSON and text.
+async fn favicon() -> HttpResponse {
+    HttpResponse::Found()
+        .insert_header((header::LOCATION, ui_assets::favicon_url()))
+        .finish()
 }
 
 /// Stops the servers gracefully when `shutdown` is requested. A second SIGINT or SIGTERM ends the

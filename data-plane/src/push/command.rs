@@ -50,6 +50,11 @@ pub(super) async fn execute(node: &Node, tenant: TenantId, command: Command) -> 
 fn reason(error: &AccountError) -> String {
     match error {
         AccountError::LinkInvalid => "the invitation would have ended already".to_owned(),
+        // Whoever invites an operator learns nothing about whom else an address belongs to.
+        AccountError::EmailTaken => {
+            tracing::warn!("an invitation was refused: its user or its address has an account");
+            "the invitation could not be made".to_owned()
+        }
         // Details of databases and mail servers stay in this region's log.
         AccountError::Mail(_) | AccountError::Unavailable(_) => {
             tracing::error!(%error, "a command failed");

@@ -117,6 +117,59 @@ async fn a_known_device_is_counted_apart_r_enum_03() {
 }
 
 #[tokio::test]
+async fn known_devices_share_one_limit_r_enum_02() {
+    let (throttle, time) = throttle();
+    let names: Vec<String> = (0..1000).map(|n| format!("mark-{n}")).collect();
+    let mut tries = 0;
+    for device in &names {
+        let device = Caller {
+            device: Some(device),
+            ..ADA
+        };
+        // Five at each device need no waiting; what comes then from a stranger does.
+        for _ in 0..5 {
+            tries += u32::from(begin(&throttle, device).await.is_ok());
+        }
+    }
+    assert_eq!(tries, 50 + 5);
+    assert_eq!(fail_until_blocked(&throttle, &time, ADA).await, 45);
+    assert_eq!(begin(&throttle, HER_PHONE).await.unwrap_err(), HOUR);
+}
+
+#[tokio::test]
+async fn success_frees_what_its_own_device_used_r_enum_03() {
+    let (throttle, _) = throttle();
+    for _ in 0..30 {
+        for _ in 0..3 {
+            let _ = begin(&throttle, HER_PHONE).await.unwrap();
+        }
+        let right = begin(&throttle, HER_PHONE).await.unwrap();
+        assert_eq!(right.number, 4, "still counted as hers");
+        throttle.succeeded(&right).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn an_address_pays_for_finding_everybody_busy_r_ten_05() {
+    let (throttle, _) = throttle();
+    let from_home = Caller {
+        ip: Some([192, 0, 2, 1].into()),
+        ..ADA
+    };
+    for _ in 0..300 {
+        let attempt = begin(&throttle, from_home).await.unwrap();
+        throttle.turned_away(&attempt).await.unwrap();
+    }
+    assert!(begin(&throttle, from_home).await.is_err());
+    let elsewhere = Caller {
+        ip: Some([198, 51, 100, 1].into()),
+        ..ADA
+    };
+    let attempt = begin(&throttle, elsewhere).await.unwrap();
+    assert_eq!(attempt.number, 1, "the account paid nothing");
+}
+
+#[tokio::test]
 async fn an_address_has_a_budget_over_all_accounts() {
     let (throttle, time) = throttle();
     let names: Vec<String> = (0..400).map(|n| format!("account-{n}")).collect();

@@ -270,7 +270,7 @@ async fn what_was_allowed_is_listed_and_withdrawn_r_cons_01_r_cons_02() {
             .body
             .contains("Nothing at the moment.")
     );
-    house.advance(Duration::seconds(1));
+    house.advance(Duration::seconds(6));
     assert!(
         asks(&browser.authorize(App::Shop, &[]).await),
         "asked again"

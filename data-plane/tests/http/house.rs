@@ -29,7 +29,7 @@ use data_plane::{
     mailer::Mailbox,
     process::server::{Patience, Surface},
     push::NodeLink,
-    state::memory::MemoryState,
+    state::{StateStore, memory::MemoryState},
 };
 use host::{Clock, Entropy, Health, Kek, ManualClock, Observe, Telemetry, TelemetryConfig};
 use tokio::sync::mpsc;
@@ -91,17 +91,27 @@ impl House {
 
     /// The same with `acme` changed first.
     pub async fn open_with(change: impl FnOnce(&mut ReleaseContent)) -> Self {
-        Self::build(TrustedProxies::default(), change).await
+        let house = Self::empty(TrustedProxies::default(), |memory, _| Arc::new(memory));
+        house.await.furnish(change).await
+    }
+
+    /// A house whose short-lived state is kept by what `around` makes of memory and the clock.
+    pub async fn open_around(
+        around: impl FnOnce(MemoryState, ManualClock) -> Arc<dyn StateStore>,
+    ) -> Self {
+        let house = Self::empty(TrustedProxies::default(), around).await;
+        house.furnish(|_| ()).await
     }
 
     /// A house that believes these proxies.
     pub async fn open_behind(proxies: &[&str]) -> Self {
         let proxies: Vec<String> = proxies.iter().map(ToString::to_string).collect();
-        Self::build(proxies.try_into().unwrap(), |_| ()).await
+        let house = Self::empty(proxies.try_into().unwrap(), |memory, _| Arc::new(memory));
+        house.await.furnish(|_| ()).await
     }
 
-    async fn build(proxies: TrustedProxies, change: impl FnOnce(&mut ReleaseContent)) -> Self {
-        let mut house = Self::empty(proxies).await;
+    async fn furnish(mut self, change: impl FnOnce(&mut ReleaseContent)) -> Self {
+        let house = &mut self;
         let mut acme = house.content(1, "acme");
         change(&mut acme);
         house.publish(acme, TenantStatus::Active).await;
@@ -119,10 +129,13 @@ impl House {
                 .await
                 .unwrap();
         }
-        house
+        self
     }
 
-    async fn empty(proxies: TrustedProxies) -> Self {
+    async fn empty(
+        proxies: TrustedProxies,
+        around: impl FnOnce(MemoryState, ManualClock) -> Arc<dyn StateStore>,
+    ) -> Self {
         let start = Utc.with_ymd_and_hms(2026, 3, 1, 12, 0, 0).unwrap();
         let (now, clock) = Clock::manual(start);
         let entropy = Entropy::system();
@@ -143,7 +156,7 @@ impl House {
             software_version: "0.1.0".into(),
             data_dir: dir.path().to_owned(),
             identity_url: "sqlite::memory:".into(),
-            state: Arc::new(MemoryState::new(now.clone())),
+            state: around(MemoryState::new(now.clone()), clock.clone()),
             trust: TrustRoot {
                 keys: vec![signer.public()],
             },

@@ -26,3 +26,4 @@ mod robustness;
 mod sign_in;
 mod slow;
 mod tokens;
+mod withdrawal;

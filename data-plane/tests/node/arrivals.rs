@@ -1,18 +1,25 @@
 //! Becoming a user: proof of an address, squatters, invitations, and how much mail that may cause.
 
+use std::sync::Arc;
+
 use chrono::Duration;
-use contract::{frames::Delivery, policies::PolicySet};
+use contract::{
+    frames::{Delivery, Outcome},
+    policies::PolicySet,
+};
 use data_plane::{
     Node,
     accounts::{
-        AccountError, Invitation, NewInvitation, Registered, Registration, SignIn, SignInError,
+        AccountError, ConfirmError, Confirmation, Confirmed, Invitation, NewInvitation, Registered,
+        Registration, SignIn, SignInError,
     },
     identity::User,
+    mailer::{Mail, MailError, Mailer},
     releases::TenantRuntime,
 };
 use futures::future::join_all;
 
-use crate::harness::{Machine, tenant, user};
+use crate::harness::{ControlPlane, Link, Machine, tenant, user};
 
 const GOOD: &str = "seven purple umbrellas dancing";
 const ADA: &str = "ada@example.com";
@@ -41,6 +48,26 @@ async fn register(
         resume: Some("where she was"),
     };
     node.accounts().register(runtime, registration).await
+}
+
+async fn confirm(
+    (node, runtime): (&Node, &TenantRuntime),
+    token: &str,
+    password: &str,
+) -> Result<Confirmed, ConfirmError> {
+    let typed = Confirmation {
+        token,
+        password,
+        ip: None,
+    };
+    node.accounts().confirm_registration(runtime, typed).await
+}
+
+fn is_link_invalid(outcome: &Result<Confirmed, ConfirmError>) -> bool {
+    matches!(
+        outcome,
+        Err(ConfirmError::Account(AccountError::LinkInvalid))
+    )
 }
 
 async fn invite(
@@ -88,11 +115,10 @@ async fn nothing_exists_before_the_proof_r_enum_01_r_rec_02() {
         assert!(matches!(before, Err(SignInError::Refused)));
 
         let link = token(&machine);
-        let confirm = || node.accounts().confirm_registration(&runtime, &link);
-        let made = confirm().await.unwrap();
+        let made = confirm(served, &link, GOOD).await.unwrap();
         assert!(made.user.email_verified);
         assert_eq!(made.resume.as_deref(), Some("where she was"));
-        assert!(matches!(confirm().await, Err(AccountError::LinkInvalid)));
+        assert!(is_link_invalid(&confirm(served, &link, GOOD).await));
         assert!(sign_in(served, GOOD).await.is_ok());
 
         // The same answer for a known address; only its owner learns more.
@@ -114,7 +140,7 @@ async fn a_link_works_for_as_long_as_its_mail_says_r_rec_02() {
         assert!(mail.text().contains("within 30 minutes"));
         machine.time.advance(Duration::minutes(minutes));
         let link = token(&machine);
-        let confirmed = node.accounts().confirm_registration(&runtime, &link).await;
+        let confirmed = confirm(served, &link, GOOD).await;
         assert_eq!(confirmed.is_ok(), works, "{minutes}");
     }
 }
@@ -126,11 +152,15 @@ async fn a_link_is_spent_by_the_account_and_by_nothing_else() {
     let served = (&node, &*runtime);
     register(served, GOOD).await.unwrap();
     let link = token(&machine);
-    let confirm = || node.accounts().confirm_registration(&runtime, &link);
     machine.sql("ALTER TABLE passwords RENAME TO away").await;
-    assert!(matches!(confirm().await, Err(AccountError::Unavailable(_))));
+    let outage = confirm(served, &link, GOOD).await;
+    assert!(matches!(
+        outage,
+        Err(ConfirmError::Account(AccountError::Unavailable(_)))
+    ));
     machine.sql("ALTER TABLE away RENAME TO passwords").await;
-    let at_once = join_all((0..8).map(|_| confirm())).await;
+    // As many at once as are looked at without a pause.
+    let at_once = join_all((0..4).map(|_| confirm(served, &link, GOOD))).await;
     assert_eq!(at_once.iter().filter(|made| made.is_ok()).count(), 1);
     assert!(sign_in(served, GOOD).await.is_ok());
 }
@@ -196,7 +226,8 @@ async fn confirming_takes_no_account_away() {
     let machine = Machine::new();
     let (node, runtime) = machine.serving(PolicySet::default()).await;
     let served = (&node, &*runtime);
-    register(served, "a stranger chose this one").await.unwrap();
+    let strangers = "a stranger chose this one";
+    register(served, strangers).await.unwrap();
     let link = token(&machine);
     invite(&machine, served, Delivery::Return).await.unwrap();
     let handed = invite(&machine, served, Delivery::Return).await.unwrap();
@@ -208,9 +239,138 @@ async fn confirming_takes_no_account_away() {
         .await
         .unwrap();
     assert!(!ada.email_verified, "the link went through other hands");
-    let confirmed = accounts.confirm_registration(&runtime, &link).await;
-    assert!(matches!(confirmed, Err(AccountError::EmailTaken)));
+    let confirmed = confirm(served, &link, strangers).await;
+    assert!(matches!(
+        confirmed,
+        Err(ConfirmError::Account(AccountError::EmailTaken))
+    ));
     assert_eq!(sign_in(served, GOOD).await.unwrap(), ada);
+}
+
+#[tokio::test]
+async fn a_genuine_mail_does_not_confirm_a_strangers_password() {
+    let machine = Machine::new();
+    let (node, runtime) = machine.serving(PolicySet::default()).await;
+    let served = (&node, &*runtime);
+    let strangers = "a stranger chose this one";
+    register(served, strangers).await.unwrap();
+    let link = token(&machine);
+    let address = node.accounts().pending_address(&runtime, &link).await;
+    assert_eq!(address.unwrap(), ADA);
+    let long = "x".repeat(5000);
+    for guess in ["", GOOD, long.as_str(), GOOD, GOOD, GOOD] {
+        let refused = confirm(served, &link, guess).await;
+        let refused = matches!(refused, Err(ConfirmError::Password(SignInError::Refused)));
+        assert!(refused, "{guess}");
+    }
+    let paced = confirm(served, &link, GOOD).await;
+    assert!(matches!(
+        paced,
+        Err(ConfirmError::Password(SignInError::Wait { .. }))
+    ));
+    // Guesses at a link are no guesses at an account.
+    assert!(matches!(
+        sign_in(served, GOOD).await,
+        Err(SignInError::Refused)
+    ));
+    machine.time.advance(Duration::seconds(1));
+    let made = confirm(served, &link, strangers).await.unwrap();
+    assert!(made.user.email_verified, "the link was still usable");
+    assert!(is_link_invalid(&confirm(served, &link, strangers).await));
+    assert!(is_link_invalid(
+        &confirm(served, "nonsense", strangers).await
+    ));
+}
+
+/// Refuses every recipient, or every message.
+struct Refusing(MailFault);
+
+#[derive(Clone, Copy)]
+enum MailFault {
+    Recipient,
+    Server,
+}
+
+#[async_trait::async_trait]
+impl Mailer for Refusing {
+    async fn send(&self, _: Mail) -> Result<(), MailError> {
+        Err(match self.0 {
+            MailFault::Recipient => MailError::RecipientRefused { code: 550 },
+            MailFault::Server => MailError::Refused { code: 451 },
+        })
+    }
+}
+
+#[tokio::test]
+async fn an_unreachable_address_gets_the_answer_of_every_other_r_enum_01() {
+    for (fault, quiet) in [(MailFault::Recipient, true), (MailFault::Server, false)] {
+        let mut machine = Machine::new();
+        machine.mailer = Some(Arc::new(Refusing(fault)));
+        let (node, runtime) = machine.serving(PolicySet::default()).await;
+        let served = (&node, &*runtime);
+        let answer = register(served, GOOD).await;
+        assert_eq!(
+            answer.is_ok_and(|made| made == Registered::CheckMail),
+            quiet
+        );
+        let invited = invite(&machine, served, Delivery::Mail).await;
+        assert!(matches!(invited, Err(AccountError::Mail(_))));
+    }
+}
+
+#[tokio::test]
+async fn an_earlier_invitation_works_until_the_next_one_is_on_its_way() {
+    let machine = Machine::new();
+    let (node, runtime) = machine.serving(PolicySet::default()).await;
+    let served = (&node, &*runtime);
+    invite(&machine, served, Delivery::Mail).await.unwrap();
+    let first = token(&machine);
+    for _ in 0..4 {
+        invite(&machine, served, Delivery::Mail).await.unwrap();
+    }
+    let latest = token(&machine);
+    let open = async |link: &str| node.accounts().invitation(&runtime, link).await.is_ok();
+    assert!(!open(&first).await, "replaced");
+    let failed = invite(&machine, served, Delivery::Mail).await;
+    assert!(matches!(failed, Err(AccountError::TooManyMails { .. })));
+    assert!(open(&latest).await, "nothing went out in its place");
+
+    // A link that went to a wrong address ends even if the right one cannot be reached.
+    let corrected = Invitation {
+        email: "ada@example.org".into(),
+        ..node.accounts().invitation(&runtime, &latest).await.unwrap()
+    };
+    let mut machine = machine;
+    machine.mailer = Some(Arc::new(Refusing(MailFault::Server)));
+    let (node, runtime) = (machine.try_start("other").await.unwrap(), runtime);
+    let new = NewInvitation {
+        invitation: corrected,
+        delivery: Delivery::Mail,
+    };
+    let failed = node.accounts().invite(&runtime, new).await;
+    assert!(matches!(failed, Err(AccountError::Mail(_))));
+    assert!(node.accounts().invitation(&runtime, &latest).await.is_err());
+}
+
+#[tokio::test]
+async fn an_operator_gives_way_to_nobody() {
+    let machine = Machine::new();
+    let node = machine.start().await;
+    let (control, mut link) = (ControlPlane::new(), Link::connect(&node).await);
+    let draft = control.draft_with(tenant(1), "platform", 1, without_proof());
+    assert_eq!(link.release(&control, &draft).await, Outcome::Applied);
+    let runtime = node.tenant(tenant(1)).unwrap();
+    let served = (&node, &*runtime);
+    // Invited while the address was free, used when it is not any more.
+    invite(&machine, served, Delivery::Mail).await.unwrap();
+    let link = token(&machine);
+    register(served, GOOD).await.unwrap();
+    let again = invite(&machine, served, Delivery::Mail).await;
+    assert!(matches!(again, Err(AccountError::EmailTaken)));
+    let accounts = node.accounts();
+    let accepted = accounts.accept_invitation(&runtime, &link, "nine green kettles whistling");
+    assert!(matches!(accepted.await, Err(AccountError::EmailTaken)));
+    assert!(sign_in(served, GOOD).await.is_ok());
 }
 
 #[tokio::test]

@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use crate::harness::{Machine, tenant, user};
 
-fn app(n: u128) -> ApplicationId {
+pub fn app(n: u128) -> ApplicationId {
     ApplicationId::from_uuid(Uuid::from_u128(n))
 }
 
@@ -39,7 +39,7 @@ fn policy() -> TokenPolicy {
 }
 
 /// A family of [`app`] 1 and its first token.
-async fn begin(node: &Node) -> (RefreshGrant, String) {
+pub async fn begin(node: &Node) -> (RefreshGrant, String) {
     let family = grant(node);
     let token = node
         .grants()
@@ -246,6 +246,10 @@ async fn killing_ends_what_exists_and_what_is_under_way() {
             let killed = grants.is_killed(tenant(1), &family.owner()).await.unwrap();
             assert_eq!(killed, !spared, "access tokens and codes too");
         }
+        // A node whose clock is ahead gives a grant that began before the withdrawal a later time (R-CONS-02).
+        machine.time.advance(Duration::seconds(5));
+        let ahead = grant(&node);
+        assert!(grants.is_killed(tenant(1), &ahead.owner()).await.unwrap());
         machine.time.advance(Duration::milliseconds(1));
         let (next, token) = begin(&node).await;
         assert!(!grants.is_killed(tenant(1), &next.owner()).await.unwrap());

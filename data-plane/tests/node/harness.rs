@@ -16,7 +16,7 @@ use contract::{
 };
 use data_plane::{
     Node, NodeConfig, OpenError,
-    mailer::Mailbox,
+    mailer::{Mailbox, Mailer},
     push::NodeLink,
     releases::TenantRuntime,
     state::{StateStore, memory::MemoryState},
@@ -130,6 +130,8 @@ pub struct Machine {
     pub time: ManualClock,
     pub state: Arc<dyn StateStore>,
     pub mailbox: Mailbox,
+    /// Who sends instead of the mailbox.
+    pub mailer: Option<Arc<dyn Mailer>>,
     pub health: Health,
     pub kek: [u8; 32],
     pub trust: TrustRoot,
@@ -144,6 +146,7 @@ impl Machine {
         Self {
             state: Arc::new(MemoryState::new(clock.clone())),
             mailbox: Mailbox::new(clock.clone()),
+            mailer: None,
             health: Health::new(),
             kek: [9; 32],
             trust: ControlPlane::new().trust(),
@@ -178,7 +181,10 @@ impl Machine {
             kek: Kek::from_bytes(self.kek),
             clock: self.clock.clone(),
             entropy: Entropy::system(),
-            mailer: Arc::new(self.mailbox.clone()),
+            mailer: self
+                .mailer
+                .clone()
+                .unwrap_or_else(|| Arc::new(self.mailbox.clone())),
             auth_base_url: "http://127.0.0.1:7100".parse().expect("a URL"),
             hash_workers: 2,
             meter: opentelemetry::global::meter("test"),

@@ -170,6 +170,59 @@ async fn consents_grow_by_audience_and_are_withdrawn_r_cons_01_r_cons_02() {
 }
 
 #[tokio::test]
+async fn consents_given_at_once_are_all_kept_r_cons_01() {
+    for machine in Machine::on_every_database().await {
+        let stores = [open(&machine).await, open(&machine).await];
+        let whose = (user(1), ApplicationId::from_uuid(Uuid::from_u128(3)));
+        let allowed: Vec<_> = (0..12)
+            .map(|n| Allowance {
+                audience: Some("urn:orders".parse().unwrap()),
+                scopes: [format!("s{n}").parse().unwrap()].into(),
+            })
+            .collect();
+        let tabs = allowed.iter().enumerate().map(|(n, one)| {
+            stores[n % 2].record_consent(tenant(1), whose, std::slice::from_ref(one))
+        });
+        for done in join_all(tabs).await {
+            done.unwrap();
+        }
+        let known = stores[0].consents_to(tenant(1), whose.0, whose.1).await;
+        let known = known.unwrap();
+        assert_eq!(known.len(), 1);
+        assert_eq!((known[0].allowed.scopes.len(), known[0].version), (12, 12));
+    }
+}
+
+#[tokio::test]
+async fn a_withdrawn_scope_does_not_come_back_with_another_r_cons_02() {
+    for machine in Machine::on_every_database().await {
+        let stores = [open(&machine).await, open(&machine).await];
+        let whose = (user(1), ApplicationId::from_uuid(Uuid::from_u128(3)));
+        let scope = |name: &str| Allowance {
+            audience: Some("urn:orders".parse().unwrap()),
+            scopes: [name.parse().unwrap()].into(),
+        };
+        let (old, new) = ([scope("old")], [scope("new")]);
+        for round in 0..25 {
+            let given = stores[0].record_consent(tenant(1), whose, &old);
+            given.await.unwrap();
+            let (given, withdrawn) = futures::join!(
+                stores[0].record_consent(tenant(1), whose, &new),
+                stores[1].withdraw_consent(tenant(1), whose.0, whose.1),
+            );
+            given.unwrap();
+            assert!(withdrawn.unwrap());
+            let known = stores[0].consents_to(tenant(1), whose.0, whose.1).await;
+            for left in known.unwrap() {
+                assert_eq!(left.allowed, new[0], "round {round}");
+            }
+            let again = stores[0].withdraw_consent(tenant(1), whose.0, whose.1);
+            again.await.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
 async fn events_are_listed_newest_first() {
     for machine in Machine::on_every_database().await {
         let store = open(&machine).await;
@@ -229,9 +282,10 @@ async fn sealed_values_open_only_where_they_belong_r_sec_01() {
             link.release(&control, &control.draft(tenant(n), slug, 1))
                 .await;
         }
+        let store = open(&machine).await;
         let db = Database::connect(&machine.identity_url).await.unwrap();
         if db.get_database_backend() == DbBackend::Postgres {
-            // Owners of a database can lift what binds them.
+            // Owners of a database can lift what binds them, though no node starts on it then.
             db.execute_unprepared("ALTER TABLE signing_keys NO FORCE ROW LEVEL SECURITY")
                 .await
                 .unwrap();
@@ -247,7 +301,6 @@ async fn sealed_values_open_only_where_they_belong_r_sec_01() {
             .await
             .unwrap();
         assert_eq!(copied.rows_affected(), 1);
-        let store = open(&machine).await;
         assert!(store.signing_keys(tenant(1)).await.is_ok());
         assert!(store.signing_keys(tenant(2)).await.is_err());
     }

@@ -1,10 +1,12 @@
 //! Nobody is locked out by others: known devices, floods, and attempts that an outage ended.
 
 use chrono::Duration;
-use contract::policies::PolicySet;
+use contract::{frames::Delivery, policies::PolicySet};
 use data_plane::{
     Node, SeedUser,
-    accounts::{MARK_DAYS, SignIn, SignInError},
+    accounts::{
+        Invitation, MARK_DAYS, NewInvitation, Registered, Registration, SignIn, SignInError,
+    },
     identity::User,
     releases::TenantRuntime,
 };
@@ -66,8 +68,8 @@ async fn who_signed_in_there_before_is_not_locked_out_by_others_r_enum_03() {
     let (node, runtime) = machine.serving(policies).await;
     let served = (&node, &*runtime);
     let (ada, eve) = (seed(&node, 1, ADA).await, seed(&node, 2, EVE).await);
-    let mark = node.accounts().mark_device(&ada).await.unwrap();
-    let hers = node.accounts().mark_device(&eve).await.unwrap();
+    let mark = node.accounts().mark_device(&ada, None).await.unwrap();
+    let hers = node.accounts().mark_device(&eve, None).await.unwrap();
     let mut forged = mark.clone().into_bytes();
     let last = forged.len() - 4;
     forged[last] = if forged[last] == b'A' { b'B' } else { b'A' };
@@ -91,13 +93,108 @@ async fn who_signed_in_there_before_is_not_locked_out_by_others_r_enum_03() {
 
     // Its own limit is smaller, and the block that others caused goes on meanwhile.
     block(&machine, served, Some(&mark)).await;
-    let other = node.accounts().mark_device(&ada).await.unwrap();
+    let other = node.accounts().mark_device(&ada, None).await.unwrap();
     assert!(try_with(served, GOOD, Some(&other)).await.is_ok());
 
     machine.time.advance(Duration::days(MARK_DAYS));
     block(&machine, served, None).await;
     let over = try_with(served, GOOD, Some(&mark)).await;
     assert!(matches!(over, Err(SignInError::Wait { .. })));
+}
+
+#[tokio::test]
+async fn all_marks_of_an_account_share_one_limit_r_enum_02() {
+    let machine = Machine::new();
+    let (node, runtime) = machine.serving(PolicySet::default()).await;
+    let served = (&node, &*runtime);
+    let ada = seed(&node, 1, ADA).await;
+    let mut looked_at = 0;
+    for _ in 0..40 {
+        let mark = node.accounts().mark_device(&ada, None).await.unwrap();
+        // As many as one device has without a pause.
+        for _ in 0..5 {
+            let guess = try_with(served, "wrong", Some(&mark)).await;
+            looked_at += u32::from(matches!(guess, Err(SignInError::Refused)));
+        }
+    }
+    assert_eq!(looked_at, 50 + 5, "the last five as a stranger");
+    block(&machine, served, None).await;
+    let mark = node.accounts().mark_device(&ada, None).await.unwrap();
+    let one_more = try_with(served, GOOD, Some(&mark)).await;
+    assert!(matches!(one_more, Err(SignInError::Wait { .. })));
+}
+
+#[tokio::test]
+async fn a_mark_ends_with_its_account_and_with_its_sessions() {
+    let machine = Machine::new();
+    let mut policies = PolicySet::default();
+    policies.registration.verify_email = false;
+    let (node, runtime) = machine.serving(policies).await;
+    let served = (&node, &*runtime);
+    let accounts = node.accounts();
+    let squatting = Registration {
+        email: ADA,
+        name: None,
+        password: GOOD,
+        resume: None,
+    };
+    let Registered::Done(squatter) = accounts.register(&runtime, squatting).await.unwrap() else {
+        panic!("no proof is asked for");
+    };
+    let theirs = accounts.mark_device(&squatter, None).await.unwrap();
+    let invitation = Invitation {
+        user: user(1),
+        email: ADA.into(),
+        name: "Ada".into(),
+        inviter: "Mara Lind".into(),
+        purpose: "Tenant owner of Acme".into(),
+        expires_at: machine.clock.now() + Duration::days(300),
+    };
+    let new = NewInvitation {
+        invitation,
+        delivery: Delivery::Mail,
+    };
+    accounts.invite(&runtime, new).await.unwrap();
+    let mail = machine.mailbox.messages().remove(0).mail;
+    let link = mail.text().split_once("token=").unwrap().1;
+    let link = link.split_whitespace().next().unwrap();
+    machine.time.advance(Duration::seconds(1));
+    let ada = accounts.accept_invitation(&runtime, link, GOOD).await;
+    let ada = ada.unwrap();
+
+    block(&machine, served, None).await;
+    let replayed = try_with(served, "wrong", Some(&theirs)).await;
+    assert!(matches!(replayed, Err(SignInError::Wait { .. })));
+    let hers = accounts.mark_device(&ada, None).await.unwrap();
+    assert_eq!(try_with(served, GOOD, Some(&hers)).await.unwrap(), ada);
+
+    machine.time.advance(Duration::days(31));
+    block(&machine, served, None).await;
+    node.sessions().end_all(tenant(1), ada.id).await.unwrap();
+    machine.time.advance(Duration::days(31));
+    block(&machine, served, None).await;
+    let ended = try_with(served, GOOD, Some(&hers)).await;
+    assert!(
+        matches!(ended, Err(SignInError::Wait { .. })),
+        "for as long as the mark would have been good"
+    );
+}
+
+#[tokio::test]
+async fn a_renewed_mark_keeps_its_number() {
+    let machine = Machine::new();
+    let (node, runtime) = machine.serving(PolicySet::default()).await;
+    let served = (&node, &*runtime);
+    let ada = seed(&node, 1, ADA).await;
+    let first = node.accounts().mark_device(&ada, None).await.unwrap();
+    let renewed = node.accounts().mark_device(&ada, Some(&first));
+    let renewed = renewed.await.unwrap();
+    assert_ne!(first, renewed);
+    block(&machine, served, Some(&first)).await;
+    let same = try_with(served, GOOD, Some(&renewed)).await;
+    assert!(matches!(same, Err(SignInError::Wait { .. })));
+    let other = node.accounts().mark_device(&ada, None).await.unwrap();
+    assert!(try_with(served, GOOD, Some(&other)).await.is_ok());
 }
 
 #[tokio::test]

@@ -14,6 +14,7 @@ mod grants;
 mod harness;
 mod identity;
 mod lockout;
+mod purge;
 mod push;
 mod releases;
 mod row_security;

@@ -148,6 +148,39 @@ async fn every_table_is_guarded_r_ten_04() {
 }
 
 #[tokio::test]
+async fn a_table_without_the_guard_is_refused_at_start_r_ten_04() {
+    let Some(machine) = on_postgres().await else {
+        return;
+    };
+    let db = two_tenants(&machine).await;
+    let open = || async {
+        let kek = Kek::from_bytes(machine.kek);
+        let (clock, entropy) = (machine.clock.clone(), Entropy::system());
+        let opened = IdentityStore::open(&machine.identity_url, &kek, clock, entropy);
+        opened.await.err().map(|error| error.to_string())
+    };
+    for (lift, restore, named) in [
+        ("NO FORCE", "FORCE", "users"),
+        ("DISABLE", "ENABLE", "refresh_tokens"),
+    ] {
+        let alter = |verb| format!("ALTER TABLE {named} {verb} ROW LEVEL SECURITY");
+        db.execute_unprepared(&alter(lift)).await.unwrap();
+        let line = open().await.expect("refused");
+        assert!(
+            line.contains(&format!("no forced row-level security on {named},"))
+                && !line.contains('\n'),
+            "{line}"
+        );
+        db.execute_unprepared(&alter(restore)).await.unwrap();
+        assert_eq!(open().await, None);
+    }
+    // Somebody else's table in the same schema is none of our business.
+    let foreign = "CREATE TABLE somebody_elses (tenant text)";
+    db.execute_unprepared(foreign).await.unwrap();
+    assert_eq!(open().await, None);
+}
+
+#[tokio::test]
 async fn a_tenant_is_named_for_one_transaction() {
     let Some(machine) = on_postgres().await else {
         return;

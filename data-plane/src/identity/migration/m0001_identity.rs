@@ -80,6 +80,20 @@ const INDEXES: &[(&str, &str, &[&str], bool)] = &[
         &["tenant", "user_id", "id"],
         false,
     ),
+    // For `purge`, which looks for what is old.
+    ("auth_events_at", "auth_events", &["tenant", "at"], false),
+    (
+        "refresh_families_expires",
+        "refresh_families",
+        &["tenant", "expires_at"],
+        false,
+    ),
+    (
+        "refresh_families_revoked",
+        "refresh_families",
+        &["tenant", "revoked_at"],
+        false,
+    ),
 ];
 
 /// A table whose primary key is its tenant and `key`.
@@ -96,6 +110,11 @@ fn table(name: &'static str, key: &[&'static str], columns: Vec<ColumnDef>) -> N
         table.col(column);
     }
     (name, table.primary_key(&mut primary).to_owned())
+}
+
+/// The names of the tables.
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    tables().into_iter().map(|(name, _)| name)
 }
 
 fn tables() -> Vec<Named> {

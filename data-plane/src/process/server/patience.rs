@@ -1,8 +1,13 @@
 //! How long a listener waits for a caller that is slow on purpose (R-INJ-06).
 //!
-//! A connection costs memory while it says nothing, so each silence has an end: before a request's head is
-//! there, between two parts of its body, and between two requests. The server's own timers do the first and
+//! A connection costs memory while it says nothing, so silences have an end: before its first request's head is
+//! there, between two parts of a body, and between two requests. The server's own timers do the first and
 //! the last; the second is done here, on the body's way to whoever reads it, so that no reader can forget it.
+//!
+//! Two things of R-INJ-06 are not here. actix-http arms its head timer once per connection: whoever sends one
+//! whole request and then a second head slowly is not timed any more, because the first byte of that head also
+//! ends the keep-alive timer. And connections are not counted per address. Both belong to the socket, which
+//! actix-http reads by itself; until it is wrapped, the proxy in front does both (docs/operations.md).
 
 use std::{io, pin::Pin, time::Duration};
 
