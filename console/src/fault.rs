@@ -55,6 +55,12 @@ pub enum Fault {
     /// The form is larger than any of ours.
     #[error("the form is too large")]
     TooLarge,
+    /// The form stopped arriving.
+    #[error("the form took too long to arrive")]
+    TooSlow,
+    /// The form did not arrive whole.
+    #[error("the form did not arrive whole")]
+    Broken,
     /// Not a form.
     #[error("not a form")]
     NotAForm,
@@ -95,9 +101,10 @@ impl Fault {
             Self::SignIn => StatusCode::UNAUTHORIZED,
             Self::NotAnOperator | Self::Forbidden(_) | Self::ForeignForm => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
-            Self::BadAddress(_) => StatusCode::BAD_REQUEST,
+            Self::BadAddress(_) | Self::Broken => StatusCode::BAD_REQUEST,
             Self::Conflict(_) | Self::Stale { .. } => StatusCode::CONFLICT,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::NotAForm => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -150,6 +157,7 @@ impl Fault {
             Self::Conflict(_) => "This contradicts what is there",
             Self::Stale { .. } => "Someone else changed this",
             Self::TooLarge => "This form is too large",
+            Self::TooSlow | Self::Broken => "This form did not arrive",
             Self::NotAForm => "This is not a form",
             Self::Unavailable(_) => "Not possible at the moment",
             Self::Internal(_) => "Something went wrong on our side",
@@ -183,6 +191,8 @@ impl Fault {
                  saved over it."
             ),
             Self::TooLarge => "It holds more than any form of the console. Nothing was changed.".into(),
+            Self::TooSlow => "It took too long. Nothing was changed; send it again.".into(),
+            Self::Broken => "The connection ended before the form did. Nothing was changed; send it again.".into(),
             Self::NotAForm => "Commands take the forms of the console's own pages. Programs use the admin API.".into(),
             Self::Internal(_) => "It was logged and nothing half-done was kept. Try again; if it stays, tell us the request.".into(),
         }

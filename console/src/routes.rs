@@ -6,9 +6,12 @@
 //!
 //! Rows live beside their pages: [`crate::pages::platform`], [`crate::pages::tenant`], [`crate::pages::common`].
 
+use std::io;
+
 use actix_web::{
-    FromRequest, HttpRequest, HttpResponse,
+    Error, FromRequest, HttpRequest, HttpResponse,
     dev::Payload,
+    error::PayloadError,
     http::{StatusCode, header},
     web::{self, Data},
 };
@@ -218,7 +221,7 @@ async fn keep_flash(visit: &Visit, mut answer: HttpResponse) -> HttpResponse {
 ///
 /// # Errors
 /// [`Fault::ForeignForm`] if the browser says that another site sent it; [`Fault::NotAForm`] and
-/// [`Fault::TooLarge`] for what no page of ours sends.
+/// [`Fault::TooLarge`] for what no page of ours sends; [`Fault::Broken`] and [`Fault::TooSlow`] if it did not arrive.
 pub(crate) async fn own_form(
     console: &Console,
     request: &HttpRequest,
@@ -239,8 +242,17 @@ pub(crate) async fn own_form(
     let mut payload: Payload = body.into_inner();
     let bytes = web::Bytes::from_request(request, &mut payload)
         .await
-        .map_err(|_| Fault::TooLarge)?;
+        .map_err(|error| refused_body(&error))?;
     Ok(Form::parse(&bytes))
+}
+
+/// Why a body was not read to its end. The listener decides how long a pause may be (R-INJ-06).
+fn refused_body(error: &Error) -> Fault {
+    match error.as_error::<PayloadError>() {
+        Some(PayloadError::Overflow) => Fault::TooLarge,
+        Some(PayloadError::Io(error)) if error.kind() == io::ErrorKind::TimedOut => Fault::TooSlow,
+        _ => Fault::Broken,
+    }
 }
 
 /// An address that leads nowhere: inside the shell for whoever is signed in.
@@ -248,5 +260,31 @@ async fn nothing_here(console: Data<Console>, request: HttpRequest) -> HttpRespo
     match Visit::begin(&console, &request, Place::Anywhere).await {
         Ok(visit) => Fault::NotFound.inside(&visit, None),
         Err(_) => Fault::NotFound.outside(&console, &request),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+    use futures::stream;
+
+    use super::*;
+
+    #[actix_web::test]
+    async fn a_body_that_does_not_arrive_says_why_r_inj_06() {
+        let late = PayloadError::Io(io::ErrorKind::TimedOut.into());
+        for (end, status) in [
+            (late, StatusCode::REQUEST_TIMEOUT),
+            (PayloadError::Incomplete(None), StatusCode::BAD_REQUEST),
+            (PayloadError::Overflow, StatusCode::PAYLOAD_TOO_LARGE),
+        ] {
+            let parts = [Ok(web::Bytes::from_static(b"name=")), Err(end)];
+            let mut payload: Payload = Payload::Stream {
+                payload: Box::pin(stream::iter(parts)),
+            };
+            let request = TestRequest::post().to_http_request();
+            let read = web::Bytes::from_request(&request, &mut payload).await;
+            assert_eq!(refused_body(&read.unwrap_err()).status(), status);
+        }
     }
 }

@@ -11,7 +11,7 @@ mod begin;
 
 use std::{collections::BTreeSet, rc::Rc};
 
-use actix_web::HttpRequest;
+use actix_web::{HttpRequest, http::Method};
 use chrono::{DateTime, Utc};
 use contract::{permission::Permission, role::Party};
 use control_plane::{
@@ -54,13 +54,20 @@ impl Visit {
         let Some(missing) = permission.filter(|permission| !self.may(*permission)) else {
             return Ok(());
         };
-        let scope = self
-            .tenant_if_any()
-            .map_or(Scope::Platform, |tenant| Scope::Tenant(tenant.id));
-        Ok(self
-            .control_plane()
-            .require(self.caller(), scope, missing)
-            .await?)
+        let (control_plane, scope) = (self.control_plane(), self.scope());
+        // Opening a page is not yet an attempt at what the page is for.
+        if self.0.request.method() == Method::GET {
+            control_plane.require(self.caller(), scope, missing).await?;
+        } else {
+            let tried = control_plane.require_to_change(self.caller(), scope, missing);
+            tried.await?;
+        }
+        Ok(())
+    }
+
+    fn scope(&self) -> Scope {
+        self.tenant_if_any()
+            .map_or(Scope::Platform, |tenant| Scope::Tenant(tenant.id))
     }
 
     /// The console this visit came to.

@@ -54,6 +54,12 @@ island('the palette finds a page, and Enter goes there', async (page) => {
   await page.waitForURL(`${product.consoleUrl}/p/nodes`);
 });
 
+island('the palette says that nothing matches', async (page) => {
+  await page.keyboard.press('Control+K');
+  await page.keyboard.type('qqqq');
+  await page.locator('dialog.palette [role=status]', { hasText: 'Nothing matches' }).waitFor();
+});
+
 island('the palette finds a tenant', async (page) => {
   await page.keyboard.press('Control+K');
   await page.keyboard.type('acme');

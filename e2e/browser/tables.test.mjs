@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
-import { NARROW, Person, launch } from '../harness/browser.mjs';
+import { NARROW, Person, WIDE, launch } from '../harness/browser.mjs';
 import { Product } from '../harness/product.mjs';
 import * as steps from '../harness/steps.mjs';
 
@@ -23,6 +23,26 @@ after(async () => {
 
 walk('platform_owner', PLATFORM);
 walk('tenant_owner', TENANT.map((page) => `${ACME}/${page}`));
+
+for (const [width, viewport] of [['desk', WIDE], ['phone', NARROW]]) {
+  for (const colorScheme of ['light', 'dark']) {
+    test(`the details of an event can be read on a ${colorScheme} ${width}`, async (t) => {
+      const person = await Person.sitDown(browser, { viewport, colorScheme });
+      t.after(() => person.finish());
+      await steps.openConsole(person, product, product.operator('tenant_owner'), `${ACME}/audit`);
+      await person.page.getByText('Details', { exact: true }).first().click();
+      const facts = person.page.locator('details[open] dd');
+      const boxes = await facts.evaluateAll((all) => all.map((fact) => fact.getBoundingClientRect().toJSON()));
+      assert.ok(boxes.length >= 5, 'there are facts');
+      for (const box of boxes) {
+        assert.ok(box.width > 200, `a fact is ${box.width} px wide`);
+        assert.ok(box.right <= viewport.width, 'a fact is in view without scrolling sideways');
+      }
+      const what = await person.page.locator('td.what').first().boundingBox();
+      assert.ok(what.width > 180, `the sentence has ${what.width} px`);
+    });
+  }
+}
 
 function walk(role, paths) {
   test(`every column is within reach of a ${role} with a phone`, async (t) => {

@@ -223,11 +223,13 @@ export const hostedPages = [
     },
   },
   {
-    name: 'hosted-verified',
+    name: 'hosted-verify-refused',
+    status: [400],
     async go(person, product) {
       await steps.openLinkInMail(person, product, 'kim@customer.example');
+      await person.page.locator('#password').fill('not the one that was chosen');
       await person.page.getByRole('button', { name: 'Confirm' }).click();
-      await person.page.getByRole('status').filter({ hasText: 'address is confirmed' }).waitFor();
+      await person.page.locator('#problem').waitFor();
     },
   },
   {

@@ -31,6 +31,7 @@ pub(crate) struct Found {
 pub(crate) struct Finder {
     endpoint: StoredValue<String>,
     found: RwSignal<Vec<Found>>,
+    fruitless: RwSignal<bool>,
     selected: RwSignal<usize>,
     newest: StoredValue<u32>,
     pause: StoredValue<Option<TimeoutHandle>>,
@@ -44,6 +45,7 @@ impl Finder {
         Self {
             endpoint: StoredValue::new(endpoint),
             found: RwSignal::new(Vec::new()),
+            fruitless: RwSignal::new(false),
             selected: RwSignal::new(0),
             newest: StoredValue::new(0),
             pause: StoredValue::new(None),
@@ -57,10 +59,16 @@ impl Finder {
         !self.found.read().is_empty()
     }
 
+    /// Whether the newest answer is that there is nothing; not while one still waits for the first.
+    pub(crate) fn found_nothing(self) -> bool {
+        self.fruitless.get()
+    }
+
     /// Forgets everything.
     pub(crate) fn clear(self) {
         self.supersede();
         self.waiting.set_value(false);
+        self.fruitless.set(false);
         self.found.set(Vec::new());
     }
 
@@ -98,6 +106,7 @@ impl Finder {
 
     fn arrive(self, found: Vec<Found>) {
         self.selected.set(0);
+        self.fruitless.set(found.is_empty());
         self.found.set(found);
         self.waiting.set_value(false);
         if self.go_on_arrival.get_value() {

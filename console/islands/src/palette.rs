@@ -50,6 +50,8 @@ pub fn Palette(
                 <kbd>"Esc"</kbd>
             </form>
             <div class="results" role="listbox" id=LIST aria-label="Results">{move || finder.rows(LIST, &sprite)}</div>
+            // There from the beginning, so that a screen reader says what is put into it.
+            <p class="palette-none" role="status">{move || finder.found_nothing().then_some("Nothing matches")}</p>
             <footer class="palette-foot" aria-hidden="true">
                 <span><kbd>"↑"</kbd><kbd>"↓"</kbd>" move"</span>
                 <span><kbd>"↵"</kbd>" open"</span>

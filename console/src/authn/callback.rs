@@ -58,9 +58,7 @@ async fn finish(
         .login(request, state)
         .ok_or(Failed::Attempt)?;
     let attempt = control_plane
-        .take_console_login(state, browser.expose())
-        .await
-        .map_err(Fault::from)?
+        .open_console_login(state, browser.expose())
         .ok_or(Failed::Attempt)?;
     // RFC 9207: an answer that names another issuer is an answer to somebody else's question.
     if query(request, "iss").is_some_and(|issuer| issuer != console.relying_party().issuer()) {

@@ -65,7 +65,7 @@ pub(crate) fn verify(
         .find(|key| header.kid.as_deref() == Some(key.kid.as_str()))
         .ok_or(IdTokenError::Key)?;
     let algorithm: Algorithm = key.alg.as_str().parse().map_err(|_| IdTokenError::Key)?;
-    let jwk: Jwk = serde_json::from_value(key.jwk.clone()).map_err(|_| IdTokenError::Key)?;
+    let jwk: Jwk = serde_json::from_value(key.to_jwk()).map_err(|_| IdTokenError::Key)?;
     let decoding = DecodingKey::from_jwk(&jwk).map_err(|_| IdTokenError::Key)?;
 
     let mut rules = Validation::new(algorithm);
@@ -95,7 +95,10 @@ mod tests {
     use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
     use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
     use chrono::TimeZone;
-    use contract::ids::TypedId;
+    use contract::{
+        ids::TypedId,
+        jwk::{Curve, Octets, PublicJwk},
+    };
     use jsonwebtoken::{EncodingKey, Header};
     use serde_json::{Value, json};
     use uuid::Uuid;
@@ -116,11 +119,14 @@ mod tests {
     fn key_pair() -> (EncodingKey, PublicKey) {
         let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
         let point = pair.public_key().as_ref();
-        let coordinate = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
         let public = PublicKey {
             kid: "k1".into(),
             alg: "ES256".parse().unwrap(),
-            jwk: json!({ "kty": "EC", "crv": "P-256", "x": coordinate(&point[1..33]), "y": coordinate(&point[33..]) }),
+            jwk: PublicJwk::Ec {
+                crv: Curve::P256,
+                x: Octets::encode(&point[1..33]).unwrap(),
+                y: Octets::encode(&point[33..]).unwrap(),
+            },
             created_at: now(),
         };
         let der = pair.to_pkcs8v1().unwrap();

@@ -1,4 +1,4 @@
-//! `GET /login`: straight on to the issuer, with the way back kept in the control plane.
+//! `GET /login`: straight on to the issuer, with the way back sealed into a cookie.
 
 use actix_web::{HttpRequest, HttpResponse, http::header, web::Data};
 use url::Url;
@@ -28,7 +28,7 @@ async fn begin(console: &Console, request: &HttpRequest) -> Result<HttpResponse,
     {
         return Ok(see_other(wanted).finish());
     }
-    let attempt = control_plane.begin_console_login(wanted).await?;
+    let attempt = control_plane.begin_console_login(wanted);
     let url = console.relying_party().authorization_url(&attempt, again);
     let cookie = console
         .cookies()

@@ -162,6 +162,17 @@ async fn search_finds_pages_and_tenants_and_only_ones_own() {
         .await
         .html;
     assert_eq!(foreign, "[]");
+    let policy = world
+        .get(
+            Some(&owner),
+            "/search.json?q=passw&in=/t/acme/production/home",
+        )
+        .await
+        .html;
+    assert!(
+        policy.contains("\"href\":\"/t/acme/production/policies/password\""),
+        "{policy}"
+    );
     let switch = world
         .get(Some(&staff), "/search.json?kind=tenants&q=glo")
         .await

@@ -7,6 +7,7 @@
 use actix_web::{HttpResponse, http::header};
 use contract::ids::{ApplicationId, NodeId, TenantId};
 use contract::permission::Permission;
+use contract::policies::Policy;
 use contract::tenant::Slug;
 use control_plane::{PageRequest, Refusal, tenants::Tenant};
 use leptos::prelude::*;
@@ -176,6 +177,9 @@ async fn pages(visit: &Visit, here: Option<&Tenant>, text: &str) -> Result<Vec<F
             text,
             &may,
         ));
+        if may(&Permission::PoliciesView) {
+            found.extend(policies_of(tenant, text));
+        }
     }
     let may = |permission: &Permission| visit.may(*permission);
     found.extend(pages_of(Place::Platform, "/p/", "Platform", text, &may));
@@ -208,6 +212,24 @@ fn pages_of(
             detail: scope.to_owned(),
             href: format!("{base}{path}"),
             icon: nav.icon,
+        })
+        .collect()
+}
+
+/// Policies are pages of their own, though the navigation has only the list of them. With nothing typed the
+/// list is enough.
+fn policies_of(tenant: &Tenant, text: &str) -> Vec<Found> {
+    let base = tenant_base(tenant);
+    let sought = Policy::WRITABLE.into_iter().filter(|_| !text.is_empty());
+    sought
+        .map(|kind| (kind, format!("{} policy", kind.title())))
+        .filter(|(_, title)| matches(title, text))
+        .map(|(kind, label)| Found {
+            group: "Pages",
+            label,
+            detail: tenant.name.to_string(),
+            href: format!("{base}policies/{kind}"),
+            icon: "policy",
         })
         .collect()
 }

@@ -54,6 +54,7 @@ pub(super) async fn create(visit: Visit, mut form: Form) -> Result<HttpResponse,
         Err(refusal) => {
             let fields = [
                 ("slug_taken", "slug"),
+                ("region_full", "region"),
                 ("host_taken", "host"),
                 ("email_taken", "admin_email"),
                 ("address_unusable", "admin_email"),

@@ -112,7 +112,10 @@ pub(super) async fn invite_owner(visit: Visit, mut form: Form) -> Result<HttpRes
         Err(refusal) => {
             form.absorb(
                 refusal,
-                &[("email_taken", "email"), ("invited_elsewhere", "email")],
+                &[
+                    ("address_unusable", "email"),
+                    ("invited_elsewhere", "email"),
+                ],
             )?;
             let title = tenant.name.to_string();
             again(&visit, Permission::TenantsCreate, &title, || {

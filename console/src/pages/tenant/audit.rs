@@ -19,6 +19,9 @@ use self::filter::Asked;
 use super::party::party;
 use crate::{fault::Fault, kit::*, pages::list::pager, visit::Visit};
 
+/// The heads of the list; an event's details span all of them.
+const COLUMNS: [&str; 6] = ["When (UTC)", "What", "Who", "Outcome", "About", "Request"];
+
 /// `GET audit`: the tenant's log.
 pub(super) async fn show(visit: Visit) -> Result<HttpResponse, Fault> {
     let tenant = visit.tenant().id;
@@ -118,9 +121,7 @@ fn empty(visit: &Visit, asked: &Asked) -> AnyView {
 }
 
 fn table(visit: &Visit, events: &Page<AuditRecord>, rows: Vec<AnyView>) -> AnyView {
-    let columns = ["When (UTC)", "What", "Who", "Outcome", "About", "Request"]
-        .map(Column::text)
-        .into();
+    let columns = COLUMNS.map(Column::text).into();
     let pager = pager(visit, events, "event", "events");
     view! { <Table label="Audit events, newest first" columns=columns>{rows}</Table>{pager} }
         .into_any()
@@ -134,6 +135,9 @@ fn narrowed(visit: &Visit, name: &'static str, value: &str) -> String {
 fn row(visit: &Visit, record: &AuditRecord) -> AnyView {
     let event = &record.event;
     let machine = event.at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
+    // On two lines, so that a phone has room for the sentence beside it.
+    let date = event.at.format("%-d %b %Y").to_string();
+    let time = event.at.format("%H:%M:%S").to_string();
     let actor = narrowed(visit, "actor", &event.actor.operator.to_string());
     let name = event.actor.name.clone();
     let via = format!("via {}", via(&event.actor.via));
@@ -141,13 +145,14 @@ fn row(visit: &Visit, record: &AuditRecord) -> AnyView {
         view! { <a href=actor>{name}</a><small>{party_of(event.actor.party)}" "{via}</small> };
     view! {
         <tr id=event.id.to_string()>
-            <td><time class="time" datetime=machine>{absolute(event.at)}</time></td>
-            <td>{event.sentence.clone()}{details(record)}</td>
+            <td class="when"><time class="time" datetime=machine>{date}<small>{time}</small></time></td>
+            <td class="what">{event.sentence.clone()}</td>
             <td>{who}</td>
             <td>{outcome(event.outcome)}</td>
             <td>{event.object.as_ref().map(|object| about(visit, object))}</td>
             <td>{(!event.request_id.is_empty()).then(|| id(&event.request_id))}</td>
         </tr>
+        <tr class="more"><td colspan=COLUMNS.len()>{details(record)}</td></tr>
     }
     .into_any()
 }

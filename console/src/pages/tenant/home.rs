@@ -9,6 +9,7 @@ use control_plane::{
     PageRequest, Scope,
     assignments::Member,
     audit::{AuditFilter, AuditRecord, Outcome},
+    operators::OperatorKind,
     policies::PolicyState,
     releases::Effectiveness,
     responsibilities::MatrixRow,
@@ -29,7 +30,8 @@ const RECENT: u64 = 6;
 struct State {
     applications: Option<(usize, bool)>,
     policies: Option<Vec<PolicyState>>,
-    members: Option<Vec<Member>>,
+    /// People who came; neither the command line nor who has not followed the invitation yet.
+    members: Option<usize>,
     matrix: Option<Vec<MatrixRow>>,
     reach: Effectiveness,
     recent: Option<Vec<AuditRecord>>,
@@ -54,11 +56,10 @@ impl State {
             false => None,
         };
         let members = match visit.may(Permission::RolesView) {
-            true => Some(
-                control_plane
-                    .list_members(caller, Scope::Tenant(tenant))
-                    .await?,
-            ),
+            true => {
+                let members = control_plane.list_members(caller, Scope::Tenant(tenant));
+                Some(people(&members.await?))
+            }
             false => None,
         };
         let matrix = match visit.may(Permission::ResponsibilitiesView) {
@@ -85,6 +86,13 @@ impl State {
             recent,
         })
     }
+}
+
+fn people(members: &[Member]) -> usize {
+    let operators = members.iter().map(|member| &member.operator);
+    operators
+        .filter(|operator| operator.kind == OperatorKind::Person && !operator.is_invited())
+        .count()
 }
 
 /// `GET home`.
@@ -132,9 +140,9 @@ fn tiles(visit: &Visit, state: &State) -> AnyView {
         let href = visit.href("policies");
         view! { <StatTile label="Policies in force" value=policies.len().to_string() href=href detail=detail /> }
     });
-    let operators = state.members.as_ref().map(|members| {
+    let operators = state.members.map(|members| {
         let href = visit.href("roles");
-        view! { <StatTile label="People who administer it" value=members.len().to_string() href=href /> }
+        view! { <StatTile label="People who administer it" value=members.to_string() href=href /> }
     });
     view! {
         <dl class="tiles">

@@ -13,7 +13,7 @@ use leptos::prelude::*;
 use crate::{fault::Fault, form::Form, kit::*, visit::Visit};
 
 /// Actions that one may want to see alone: how they begin, and what people call them.
-const ACTIONS: [(&str, &str); 12] = [
+const ACTIONS: [(&str, &str); 11] = [
     ("", "Every action"),
     ("applications.", "Applications"),
     ("apis.", "APIs"),
@@ -25,8 +25,10 @@ const ACTIONS: [(&str, &str); 12] = [
     ("responsibilities.", "Responsibility matrix"),
     ("tenants.", "The tenant itself"),
     ("tenant.", "Refused in a tenant"),
-    ("platform.", "Refused on the platform"),
 ];
+
+/// Nothing of the kind is ever in a tenant's log.
+const ON_THE_PLATFORM: (&str, &str) = ("platform.", "Refused on the platform");
 
 /// What the address asks for.
 #[derive(Debug, Clone, Default)]
@@ -97,7 +99,8 @@ impl Asked {
     /// The active filters: address member, name, value.
     fn active(&self) -> Vec<(&'static str, &'static str, String)> {
         let known = |action: &String| {
-            let found = ACTIONS.iter().find(|(key, _)| key == action);
+            let mut all = ACTIONS.iter().chain([&ON_THE_PLATFORM]);
+            let found = all.find(|(key, _)| key == action);
             found.map_or_else(|| action.clone(), |(_, name)| (*name).to_owned())
         };
         let active = [
@@ -137,10 +140,13 @@ impl Asked {
             ),
         ]);
         let mut actions = options(&ACTIONS);
+        if visit.tenant_if_any().is_none() {
+            actions.extend(options(&[ON_THE_PLATFORM]));
+        }
         if let Some(other) = self
             .action
             .as_ref()
-            .filter(|action| ACTIONS.iter().all(|(key, _)| key != action))
+            .filter(|action| actions.iter().all(|(key, _)| key != *action))
         {
             actions.push((other.clone(), other.clone()));
         }

@@ -31,8 +31,8 @@ fn steps(visit: &Visit, state: &State) -> Vec<Step> {
             detail: "The tenant began with safe defaults. Look through them and publish what you want to be different.",
             page: Some("policies"),
         }),
-        state.members.as_ref().map(|members| Step {
-            done: members.len() > 1,
+        state.members.map(|members| Step {
+            done: members > 1,
             title: "Invite a second person",
             detail: "With one person alone, a lost account locks everyone out.",
             page: may(Permission::RolesManage, "roles"),

@@ -3,6 +3,8 @@
 //! The button carries the draft and the version that were compared. If either moved, nothing is published
 //! and the page says so with the new comparison.
 
+use std::time::Duration;
+
 use actix_web::{HttpResponse, http::StatusCode};
 use contract::{
     permission::Permission,
@@ -11,6 +13,7 @@ use contract::{
 use control_plane::{
     Mode, Refusal,
     policies::{PolicyDraft, PolicyState, PublishRequest, PublishedPolicy},
+    releases::{Effectiveness, Serving},
 };
 use leptos::prelude::*;
 
@@ -24,6 +27,9 @@ use crate::{
     pages::reach::words,
     visit::Visit,
 };
+
+/// Nodes usually confirm within a tenth of it; a person does not notice that they waited.
+const MOMENT: Duration = Duration::from_secs(1);
 
 /// `GET policies/{kind}/review`.
 pub(in crate::pages::tenant) async fn show(visit: Visit) -> Result<HttpResponse, Fault> {
@@ -78,11 +84,25 @@ async fn said(
     if !visit.may(Permission::SettingsView) {
         return Ok(text);
     }
-    let reach = visit
-        .control_plane()
-        .effectiveness(visit.caller(), visit.tenant().id)
-        .await?;
-    Ok(format!("{text} {}.", words(&reach)))
+    Ok(format!("{text} {}.", words(&settled(visit).await?)))
+}
+
+/// How far the current release has come, once the connected nodes had a moment to confirm it: what the next
+/// page says stays there, and would otherwise tell of a wait that was over before anybody read it.
+async fn settled(visit: &Visit) -> Result<Effectiveness, Fault> {
+    let (control_plane, caller, tenant) =
+        (visit.control_plane(), visit.caller(), visit.tenant().id);
+    let reach = control_plane.effectiveness(caller, tenant).await?;
+    let late =
+        |node: &Serving| node.connected && node.applied < reach.version && node.rejected.is_none();
+    if !reach.serving.iter().any(late) {
+        return Ok(reach);
+    }
+    // Who needs longer is named below as one that is waited for.
+    let _ = control_plane
+        .wait_applied(tenant, reach.version, MOMENT)
+        .await;
+    Ok(control_plane.effectiveness(caller, tenant).await?)
 }
 
 async fn answer(

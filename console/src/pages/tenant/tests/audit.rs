@@ -42,7 +42,13 @@ async fn done_and_refused_are_told_with_their_place_in_the_chain() {
         .get(&owner, "audit?action=apis.")
         .await
         .is(200)
-        .shows(&["No event matches these filters", "Action: APIs"]);
+        .shows(&["Action: APIs", "Tried to create, change and delete APIs"])
+        .hides(&["Created the tenant", "Refused on the platform"]);
+    world
+        .get(&owner, "audit?action=client_grants.")
+        .await
+        .is(200)
+        .shows(&["No event matches these filters", "Action: API access"]);
     world.get(&owner, "audit?q=founded").await.is(200);
     world
         .get(&owner, "audit?since=2026-09-22")
@@ -55,9 +61,40 @@ async fn done_and_refused_are_told_with_their_place_in_the_chain() {
     world
         .get(&owner, "audit?verify=1")
         .await
-        .shows(&["The chain is unbroken", "All 2 events hold."]);
+        .shows(&["The chain is unbroken", "All 3 events hold."]);
     world.get(&owner, "audit?since=yesterday").await.is(400);
     world.get(&owner, "audit?actor=me").await.is(400);
+}
+
+#[actix_web::test]
+async fn opening_a_page_is_no_attempt_at_what_it_is_for() {
+    let world = World::new().await;
+    let owner = world.person("Mara", Role::TenantOwner).await;
+    let auditor = world.person("Lucia", Role::TenantAuditor).await;
+    world.get(&auditor, "apps/new").await.is(403);
+    let asked =
+        "Asked for a page for those who may create, change, disable and delete applications";
+    let tried = "Tried to draft the passwords policy, and was refused.";
+    world
+        .get(&owner, "audit")
+        .await
+        .shows(&[asked])
+        .hides(&["Tried to create"]);
+    let (draft, refused) = (
+        "policies/password/draft",
+        "audit?action=policies.&outcome=refused",
+    );
+    world.get(&auditor, draft).await.is(403);
+    world.get(&owner, refused).await.hides(&[tried]);
+    world
+        .post(&auditor, "policies/password/save", &[])
+        .await
+        .is(403);
+    world
+        .get(&owner, refused)
+        .await
+        .shows(&[tried])
+        .hides(&[asked]);
 }
 
 #[actix_web::test]

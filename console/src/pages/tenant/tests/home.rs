@@ -36,6 +36,23 @@ async fn the_checklist_ticks_itself() {
 }
 
 #[actix_web::test]
+async fn the_command_line_is_not_counted_as_a_person() {
+    let world = World::new().await;
+    let owner = world.person("Mara", Role::TenantOwner).await;
+    let alone = [
+        "0 of 5 steps done",
+        "People who administer it</dt><dd><a href=\"/t/acme/production/roles\">1</a></dd>",
+    ];
+    world.get(&owner, "home").await.shows(&alone);
+    let scope = control_plane::Scope::Tenant(world.acme.id);
+    let stand_in = world
+        .control_plane
+        .local_operator(Role::TenantAuditor, scope);
+    stand_in.await.unwrap();
+    world.get(&owner, "home").await.shows(&alone);
+}
+
+#[actix_web::test]
 async fn every_page_of_the_navigation_is_complete_and_named_after_its_scope() {
     let world = World::new().await;
     let owner = world.person("Mara", Role::TenantOwner).await;

@@ -48,7 +48,7 @@ type Row = (PolicyKind, &'static str, &'static str, Shape, &'static str);
 static TABLE: &[Row] = &[
     (Authentication, "delay_after_failures", "Slow down after", Number(3, 20, "failures in a row"),
         "Each further attempt then has to wait."),
-    (Authentication, "block_after_failures", "Block the password after", Number(10, 100, "failures in a row"),
+    (Authentication, "block_after_failures", "Block the password after", Number(10, 90, "failures in a row"),
         "Must be more than the number above."),
     (Authentication, "block_minutes", "A blocked password stays blocked for", Number(5, 1440, "minutes"), ""),
 
