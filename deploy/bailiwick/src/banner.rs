@@ -34,14 +34,17 @@ pub const READY: &str = "Bailiwick is ready.";
 
 impl fmt::Display for Banner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut rows: Vec<(&str, String)> = vec![("Console", self.console.clone())];
+        let mut rows: Vec<(&str, String)> = Vec::new();
         if let Some(link) = &self.setup_link {
+            // First, because until then nobody can sign in at the console.
             rows.push(("Set up", link.clone()));
             rows.push((
                 "",
-                "open it once, within a day, to become the first operator".into(),
+                "nobody owns this installation yet: open the link within a day to become its owner"
+                    .into(),
             ));
         }
+        rows.push(("Console", self.console.clone()));
         if let Some(demo) = &self.demo {
             rows.push(("Demo tenant", demo.issuer.clone()));
             rows.push(("Sign in with", demo.credentials.display().to_string()));
@@ -65,11 +68,23 @@ mod tests {
     fn a_first_start_reads_like_this() {
         let banner = Banner {
             console: "http://127.0.0.1:7000".into(),
+            demo: None,
+            setup_link: Some("http://127.0.0.1:7000/setup?token=…".into()),
+            mail: "http://127.0.0.1:7000/mailbox".into(),
+            data_dir: "/srv/data".into(),
+        };
+        insta::assert_snapshot!(banner.to_string());
+    }
+
+    #[test]
+    fn a_demo_reads_like_this() {
+        let banner = Banner {
+            console: "http://127.0.0.1:7000".into(),
             demo: Some(DemoPlace {
                 issuer: "http://127.0.0.1:7100/t/acme".into(),
                 credentials: "/srv/data/demo.json".into(),
             }),
-            setup_link: Some("http://127.0.0.1:7000/setup?token=…".into()),
+            setup_link: None,
             mail: "http://127.0.0.1:7000/mailbox".into(),
             data_dir: "/srv/data".into(),
         };

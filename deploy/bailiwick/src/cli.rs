@@ -6,7 +6,10 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use chrono::TimeDelta;
-use clap::{Args, Parser, Subcommand};
+use clap::{
+    Args, Parser, Subcommand,
+    builder::{PossibleValuesParser, TypedValueParser},
+};
 use contract::{role::Role, tenant::Slug};
 use host::listen::parse_address;
 use serde::Serialize;
@@ -47,7 +50,9 @@ pub struct Up {
     /// Tenant endpoints and hosted pages [default: 127.0.0.1:7100]
     #[arg(long, value_name = "IP:PORT", value_parser = parse_address)]
     pub auth_addr: Option<SocketAddr>,
-    /// Seed a vendor and a tenant `acme`, and write their credentials to demo.json
+    /// Seed a vendor and a tenant `acme` for trying out, and write their credentials to demo.json
+    ///
+    /// Refused where somebody owns the installation already: the demo's owner has a password in a file.
     #[arg(long)]
     pub demo: bool,
 }
@@ -62,7 +67,7 @@ pub struct Token {
     #[arg(long, value_name = "SLUG")]
     pub tenant: Option<Slug>,
     /// The role to act in [default: platform_owner, or tenant_owner with --tenant]
-    #[arg(long)]
+    #[arg(long, value_parser = role_parser())]
     pub role: Option<Role>,
     /// How long it is valid, at most 1h: 90s, 15m, 1h
     #[arg(long, default_value = "15m", value_parser = parse_ttl)]
@@ -114,6 +119,11 @@ impl Token {
 
 /// Longest life of a token for the command line: it cannot be revoked, only outlived.
 const LONGEST_TTL: TimeDelta = TimeDelta::hours(1);
+
+/// Takes a role by its name; help and refusals list all of them.
+fn role_parser() -> impl TypedValueParser<Value = Role> {
+    PossibleValuesParser::new(Role::ALL.map(Role::as_str)).try_map(|name| name.parse::<Role>())
+}
 
 fn parse_ttl(text: &str) -> Result<TimeDelta, String> {
     let malformed = || "must be a number and s, m or h, such as 15m".to_owned();

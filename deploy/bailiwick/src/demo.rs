@@ -4,7 +4,8 @@
 //! released like theirs; it writes no table. It is idempotent: every step looks first, ids and passwords
 //! are chosen once and kept sealed beside the data, and `demo.json` comes out the same at every start.
 //!
-//! It must never run unless asked for, and never print a password: they stand in `demo.json` (0600).
+//! It must never run unless asked for, never in an installation that somebody owns, because its owner's
+//! password lies in a file, and never print a password: they stand in `demo.json` (0600).
 
 mod document;
 mod plan;
@@ -14,14 +15,15 @@ use std::{path::PathBuf, time::Duration};
 
 use contract::{
     ids::{ApplicationId, TenantId},
+    role::Role,
     tenant::{Environment, PLATFORM_SLUG},
 };
 use control_plane::{
-    Caller, HeldRole, Mode, PageRequest, Scope,
+    Caller, ControlPlane, HeldRole, Mode, PageRequest, Scope,
     apis::ApiRecord,
     applications::{ApplicationAt, NewApplication},
     client_grants::{ClientGrantFilter, NewClientGrant},
-    operators::Invitee,
+    operators::{Invitee, OperatorKind},
     tenants::{NewTenant, Tenant},
 };
 use data_plane::{
@@ -50,6 +52,40 @@ pub struct Seeded {
     pub issuer: String,
     /// Where the credentials are.
     pub file: PathBuf,
+}
+
+/// Refuses an installation with owners, invited ones included, of whom the demo made none: it would get one
+/// more, with a password in a file. A demo whose owner invited others stays a demo.
+///
+/// # Errors
+/// One line that says so, or that the operators cannot be read.
+pub async fn check_place(
+    control_plane: &ControlPlane,
+    means: &Means,
+    dir: &DataDir,
+) -> Result<(), Failure> {
+    let vault = Vault::open(dir, means)?;
+    let members = control_plane
+        .list_members(&control_plane.system_caller(), Scope::Platform)
+        .await
+        .map_err(refused("cannot list the platform's owners"))?;
+    let mut owners = members
+        .iter()
+        .filter(|member| member.operator.kind == OperatorKind::Person)
+        .filter(|member| {
+            let mut roles = member.roles.iter();
+            roles.any(|held| held.role == Role::PlatformOwner)
+        })
+        .map(|member| member.operator.subject)
+        .peekable();
+    if owners.peek().is_none() || owners.any(|owner| vault.made(owner)) {
+        return Ok(());
+    }
+    Err(Failure::new(
+        format!("cannot seed the demo in {}", dir.path().display()),
+        "somebody owns this installation already, and a demo's owner has a password in a file; \
+         leave --demo away, or give the demo an empty --data-dir",
+    ))
 }
 
 /// Makes what is missing and writes `demo.json`.

@@ -12,7 +12,10 @@ use actix_web::{
     web::{self, ServiceConfig},
 };
 use askama::Template;
-use data_plane::mailer::{Delivered, Mailbox};
+use data_plane::{
+    http::TrustedProxies,
+    mailer::{Delivered, Mailbox},
+};
 use url::Url;
 
 const CSP: &str = "default-src 'none'; style-src 'self'; font-src 'self'; img-src 'self'; \
@@ -46,12 +49,17 @@ fn page(messages: &[Delivered]) -> HttpResponse {
     }
 }
 
-/// Whether the peer is this machine and the address bar says so too (against DNS rebinding).
+/// Whether the caller is this machine and the address bar says so too (against DNS rebinding). Behind a listed
+/// proxy the caller is whom the proxy names: the proxy itself may well be on this machine.
 fn asked_from_this_machine(context: &GuardContext<'_>) -> bool {
-    let near = context
-        .head()
-        .peer_addr
-        .is_some_and(|peer| peer.ip().to_canonical().is_loopback());
+    let near = context.head().peer_addr.is_some_and(|peer| {
+        let peer = peer.ip().to_canonical();
+        let caller = match context.app_data::<TrustedProxies>() {
+            Some(proxies) => proxies.client(peer, context.head().headers()),
+            None => peer,
+        };
+        caller.is_loopback()
+    });
     // HTTP/2 carries the authority in the target, HTTP/1.1 in a header.
     let named = match context.head().uri.authority() {
         Some(authority) => Some(authority.as_str()),
@@ -71,6 +79,7 @@ fn asked_from_this_machine(context: &GuardContext<'_>) -> bool {
 struct Page {
     css: &'static str,
     font: &'static str,
+    favicon: &'static str,
     mail_icon: String,
     letters: Vec<Letter>,
 }
@@ -97,6 +106,7 @@ impl Page {
         Self {
             css: ui_assets::hosted_css_url(),
             font: ui_assets::font_url(),
+            favicon: ui_assets::favicon_url(),
             mail_icon: ui_assets::icon_href("mail"),
             letters: messages.iter().map(Letter::new).collect(),
         }
@@ -173,17 +183,31 @@ mod tests {
     }
 
     async fn get(peer: &str, host: &str) -> (u16, String) {
+        get_through(&[], None, (peer, host)).await
+    }
+
+    /// Asks a listener that believes these proxies, with an `X-Forwarded-For`.
+    async fn get_through(
+        proxies: &[&str],
+        forwarded: Option<&str>,
+        (peer, host): (&str, &str),
+    ) -> (u16, String) {
+        let proxies: Vec<String> = proxies.iter().map(ToString::to_string).collect();
+        let proxies = TrustedProxies::try_from(proxies).unwrap();
         let mailbox = Mailbox::new(Clock::system());
         let body = "Welcome <b>\n\nhttp://127.0.0.1:7100/t/platform/invite?token=x\n";
         let mail = Mail::new("ann@acme.example", "Come in", body.into()).unwrap();
         mailbox.send(mail).await.unwrap();
-        let app = test::init_service(App::new().configure(routes(mailbox))).await;
-        let request = test::TestRequest::get()
+        let app = App::new().app_data(proxies).configure(routes(mailbox));
+        let app = test::init_service(app).await;
+        let mut request = test::TestRequest::get()
             .uri("/mailbox")
             .peer_addr(peer.parse().unwrap())
-            .insert_header((header::HOST, host))
-            .to_request();
-        let response = test::call_service(&app, request).await;
+            .insert_header((header::HOST, host));
+        if let Some(forwarded) = forwarded {
+            request = request.insert_header(("x-forwarded-for", forwarded));
+        }
+        let response = test::call_service(&app, request.to_request()).await;
         let status = response.status().as_u16();
         let body = test::read_body(response).await;
         (status, String::from_utf8(body.to_vec()).unwrap())
@@ -212,6 +236,22 @@ mod tests {
         }
         for (peer, host) in [("[::1]:5", "[::1]:7000"), ("127.0.0.1:5", "localhost:7000")] {
             assert_eq!(get(peer, host).await.0, 200, "{peer} {host}");
+        }
+    }
+
+    #[actix_web::test]
+    async fn a_proxy_on_this_machine_is_not_its_caller() {
+        let here = ("127.0.0.1:5", "localhost:7000");
+        for (proxies, forwarded, expected) in [
+            (&["127.0.0.1"][..], Some("192.0.2.7"), 404),
+            (&["127.0.0.1"], Some("127.0.0.1, 192.0.2.7"), 404),
+            (&["127.0.0.1"], Some("::1"), 200),
+            (&["127.0.0.1"], None, 200),
+            // Who is not listed is believed nothing, for better or worse.
+            (&[], Some("192.0.2.7"), 200),
+        ] {
+            let (status, _) = get_through(proxies, forwarded, here).await;
+            assert_eq!(status, expected, "{proxies:?} {forwarded:?}");
         }
     }
 }

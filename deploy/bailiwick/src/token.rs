@@ -128,7 +128,17 @@ async fn stand_in(control_plane: &ControlPlane, asked: &Token) -> Result<UserId,
 fn read_trust(dir: &DataDir) -> Result<TrustRoot, Failure> {
     let path = dir.trust_file();
     let cannot = || format!("cannot read {}", path.display());
-    let text = std::fs::read(&path).map_err(Failure::because(cannot()))?;
+    let text = std::fs::read(&path).map_err(|error| match error.kind() {
+        // The key is older than this file: a start that failed leaves the one without the other.
+        std::io::ErrorKind::NotFound => Failure::new(
+            "cannot make a token",
+            format!(
+                "no start of bailiwick up has finished in {} yet",
+                dir.path().display()
+            ),
+        ),
+        _ => Failure::new(cannot(), error),
+    })?;
     serde_json::from_slice(&text).map_err(Failure::because(cannot()))
 }
 

@@ -90,6 +90,7 @@ impl Starting<'_> {
         let handles = servers.iter().map(Server::handle).collect();
         stop_on(shutdown.clone(), handles).map_err(Failure::because("cannot hear signals"))?;
         tokio::spawn(planes.clone().keep_linked(shutdown.clone()));
+        tokio::spawn(planes.node.clone().keep_tidy());
         let mut serving = tokio::spawn(futures::future::try_join_all(servers));
 
         let become_ready = async {
@@ -137,6 +138,9 @@ impl Starting<'_> {
             .ensure_platform(console_client(addresses)?)
             .await
             .map_err(refused("cannot prepare the platform tenant"))?;
+        if self.demo {
+            demo::check_place(&control_plane, means, dir).await?;
+        }
         let trust = control_plane.trust_root();
         write_trust(dir, &trust)?;
         let parts = NodeParts {

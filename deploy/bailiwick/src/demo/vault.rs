@@ -106,6 +106,11 @@ impl Vault {
         })
     }
 
+    /// Whether the account was chosen here.
+    pub fn made(&self, account: UserId) -> bool {
+        self.kept.people.values().any(|kept| kept.id == account)
+    }
+
     /// What is known of the application `name`.
     pub fn client(&self, name: &str) -> Option<KnownClient> {
         self.kept.clients.get(name).map(|kept| KnownClient {

@@ -145,6 +145,8 @@ async fn tokens_have_one_role_in_one_scope_and_leave_a_trace() {
     let auditor = Admin::new(&place, &["--tenant", "acme", "--role", "tenant_auditor"]).await;
     let events = auditor.get("/tenants/acme/audit-events").await.to_string();
     assert!(events.contains("operators.local_access"), "{events}");
+    let given = "Gave Ada Okafor the role Tenant owner.";
+    assert!(events.contains(given), "{given} in: {events}");
     let (status, problem) = auditor
         .ask(
             Method::PUT,

@@ -1,8 +1,12 @@
 //! What an operator can get wrong: one line that says what and why, and an exit code.
 
-use std::{fs, net::TcpListener, os::unix::fs::PermissionsExt, process::Command};
+use std::{fs, net::TcpListener, os::unix::fs::PermissionsExt, path::Path, process::Command};
 
-use crate::harness::{Place, bailiwick, finish, free_port};
+use crate::{
+    browser::Browser,
+    harness::{Place, bailiwick, finish, free_port},
+    start::setup_link,
+};
 
 /// Runs to the end and gives the one line on stderr.
 async fn refused(command: Command, code: i32) -> String {
@@ -20,7 +24,7 @@ async fn refused(command: Command, code: i32) -> String {
     line
 }
 
-fn up(dir: &std::path::Path) -> Command {
+fn up(dir: &Path) -> Command {
     let mut command = bailiwick();
     command.args([
         "up", "--console-addr", "127.0.0.1:0", "--auth-addr", "127.0.0.1:0",
@@ -53,6 +57,58 @@ async fn wrong_places() {
     token.args(["token", "--data-dir"]).arg(home.path());
     let line = refused(token, 1).await;
     assert!(line.contains("nothing was ever started in it"), "{line}");
+}
+
+#[tokio::test]
+async fn a_token_before_the_first_start_has_finished() {
+    let home = tempfile::tempdir().unwrap();
+    let dir = home.path().join("data");
+    let mut start = up(&dir);
+    start.env("BAILIWICK_NODE__STATE_URL", "redis://127.0.0.1:1/");
+    refused(start, 1).await;
+    let mut token = bailiwick();
+    token.args(["token", "--data-dir"]).arg(&dir);
+    let line = refused(token, 1).await;
+    assert!(
+        line.contains("no start of bailiwick up has finished"),
+        "{line}"
+    );
+}
+
+#[tokio::test]
+async fn a_role_that_does_not_exist() {
+    for args in [&["token", "--role", "wizard"][..], &["token", "--help"]] {
+        let mut command = bailiwick();
+        command.args(args);
+        let output = finish(command).await;
+        let told = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        for role in contract::role::Role::ALL {
+            assert!(told.contains(role.as_str()), "{role:?} in: {told}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_demo_in_an_installation_that_somebody_owns() {
+    let place = Place::new().await;
+    let running = place.run(place.up()).await;
+    let mut browser = Browser::new();
+    let page = browser.get(setup_link(&running.banner)).await;
+    let owner = [("name", "Real Owner"), ("email", "owner@real.example")];
+    let answered = browser.submit(page.form("email"), &owner).await;
+    assert_eq!(answered.status, 303, "{}", answered.body);
+    assert_eq!(running.stop().await.code(), Some(0));
+
+    let mut demo = place.up();
+    demo.arg("--demo");
+    let line = refused(demo, 1).await;
+    assert!(
+        line.contains("cannot seed the demo") && line.contains("somebody owns"),
+        "{line}"
+    );
+    for name in ["demo.json", "demo.sealed"] {
+        assert!(!place.dir().join(name).exists(), "{name}");
+    }
 }
 
 #[tokio::test]
@@ -127,11 +183,13 @@ async fn addresses_that_make_no_sense() {
 async fn a_directory_that_cannot_be_written() {
     let home = tempfile::tempdir().unwrap();
     fs::set_permissions(home.path(), fs::Permissions::from_mode(0o500)).unwrap();
-    if fs::write(home.path().join("probe"), "").is_ok() {
-        // Root is refused nothing; a machine without root runs this.
-        return;
-    }
-    let line = refused(up(&home.path().join("data")), 1).await;
+    let dir = if fs::write(home.path().join("probe"), "").is_ok() {
+        // Permissions bind everyone but root; in the kernel's own tree root makes nothing either.
+        Path::new("/sys/bailiwick-data").to_owned()
+    } else {
+        home.path().join("data")
+    };
+    let line = refused(up(&dir), 1).await;
     for part in [
         "cannot be written by this user",
         "--data-dir",

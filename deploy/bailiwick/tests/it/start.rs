@@ -67,7 +67,7 @@ async fn a_lost_setup_link_comes_back_with_a_restart() {
     assert_eq!(page.status, 200, "{}", page.body);
 }
 
-fn setup_link(banner: &str) -> String {
+pub fn setup_link(banner: &str) -> String {
     let word = banner
         .split_whitespace()
         .find(|word| word.contains("/setup?token="));
@@ -134,6 +134,10 @@ async fn operational_endpoints_answer_on_both_addresses() {
             metrics.contains("http_server_request_duration"),
             "{metrics}"
         );
+        let icon = get("/favicon.ico").await.unwrap();
+        assert_eq!(icon.status(), 302);
+        let icon = get(icon.headers()["location"].to_str().unwrap()).await;
+        assert_eq!(icon.unwrap().headers()["content-type"], "image/svg+xml");
         let lost = get("/nowhere").await.unwrap();
         assert_eq!(lost.status(), 404);
         assert!(lost.headers().contains_key("x-request-id"));
