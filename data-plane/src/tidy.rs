@@ -2,7 +2,7 @@
 //!
 //! Every node of a region does it, because none is special; removing what another just removed removes nothing.
 //! Only tenants whose release is held are visited: row-level security shows the rows of a tenant to nobody who
-//! cannot name it. What is removed, and when, is the store's to say ([`crate::identity::purge`]).
+//! cannot name it. What is removed, and when, is the store's to say ([`crate::identity::IdentityStore::purge`]).
 //!
 //! It must never end because of an error: the next round tries again.
 
