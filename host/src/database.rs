@@ -28,6 +28,9 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 const MOST_CONNECTIONS: u32 = 10;
 /// How long a SQLite writer waits for another one.
 const BUSY_LIMIT: Duration = Duration::from_secs(10);
+/// Pause before a database that another process is making is opened again.
+const BUSY_PAUSE: Duration = Duration::from_millis(20);
+const SQLITE_BUSY: u32 = 5;
 /// Under this lock processes that start together on one PostgreSQL database migrate one after the other.
 const MIGRATION_LOCK: &str = "SELECT pg_advisory_xact_lock(7274102001)";
 /// Readable and writable by their owner only.
@@ -74,13 +77,40 @@ pub async fn connect(url: &str) -> Result<DatabaseConnection, DatabaseError> {
     if let Some(path) = sqlite_file(url) {
         keep_private(&path, url).map_err(|source| DatabaseError::Exposed { path, source })?;
     }
-    match Database::connect(options).await {
+    match connect_unless_busy(options).await {
         Ok(db) => Ok(db),
         Err(source) => Err(DatabaseError::Unreachable {
             place: without_credentials(url),
             source: cause(url).await.unwrap_or(source),
         }),
     }
+}
+
+/// Connects, and tries again while another process is making the same SQLite database. Whoever opens it first
+/// changes its journal, for which SQLite does not wait but says at once that the database is locked.
+async fn connect_unless_busy(options: ConnectOptions) -> Result<DatabaseConnection, DbErr> {
+    let pauses = BUSY_LIMIT.as_millis() / BUSY_PAUSE.as_millis();
+    for _ in 0..pauses {
+        match Database::connect(options.clone()).await {
+            Err(error) if is_busy(&error) => tokio::time::sleep(BUSY_PAUSE).await,
+            other => return other,
+        }
+    }
+    Database::connect(options).await
+}
+
+/// Whether SQLite says that somebody else is at work (`SQLITE_BUSY`).
+fn is_busy(error: &DbErr) -> bool {
+    let (DbErr::Conn(RuntimeErr::SqlxError(error))
+    | DbErr::Exec(RuntimeErr::SqlxError(error))
+    | DbErr::Query(RuntimeErr::SqlxError(error))) = error
+    else {
+        return false;
+    };
+    let database = error.as_database_error();
+    // Extended codes carry the primary one in their low byte.
+    let code = database.and_then(|error| error.code()?.parse::<u32>().ok());
+    code.is_some_and(|code| code & 0xff == SQLITE_BUSY)
 }
 
 /// The pool waits for a PostgreSQL that is not there and then only says that it waited. Why is asked of a
@@ -320,5 +350,17 @@ mod tests {
         fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
         connect(&url).await.unwrap();
         assert_eq!(mode(&path), 0o600, "tightened");
+    }
+
+    #[tokio::test]
+    async fn processes_that_make_one_file_together_all_open_it() {
+        let dir = tempfile::tempdir().unwrap();
+        for round in 0..20 {
+            let url = format!("sqlite://{}/{round}.db?mode=rwc", dir.path().display());
+            let opening = (0..6).map(|_| connect(&url));
+            for opened in futures::future::join_all(opening).await {
+                opened.unwrap();
+            }
+        }
     }
 }
