@@ -45,10 +45,18 @@ pub(crate) async fn again<V: IntoView>(
 pub(crate) fn notice(visit: &Visit, denial: Option<&Denial>) -> Option<AnyView> {
     let denial = denial?;
     let (detail, needed) = (denial.detail(), denial.needed());
-    let row = denial.duty().map(|duty| {
-        let href = visit.href(&format!("responsibility#{duty}"));
-        view! { " "<a href=href>"See the duty in the matrix"</a>"." }
-    });
+    let duty = named_duty(denial);
+    let row = match denial.duty() {
+        Some(_) => {
+            let href = visit.href(&format!("responsibility#{duty}"));
+            view! { " "<a href=href>"See the duty in the matrix"</a>"." }.into_any()
+        }
+        None => {
+            let title = duty.duty().title;
+            view! { " This belongs to the duty “"{title}"” ("<code>{duty.as_str()}</code>")." }
+                .into_any()
+        }
+    };
     Some(
         view! {
             <Notice tone=Tone::Info title="You can look at this, but not change it">
@@ -57,6 +65,12 @@ pub(crate) fn notice(visit: &Visit, denial: Option<&Denial>) -> Option<AnyView> 
         }
         .into_any(),
     )
+}
+
+/// The duty that what was refused belongs to, whether or not the matrix was what refused it.
+pub(crate) fn named_duty(denial: &Denial) -> DutyKey {
+    let covering = || DutyKey::covering(denial.permission);
+    denial.duty().unwrap_or_else(covering)
 }
 
 /// Why the person may not use `permission` in the visit's scope.

@@ -16,6 +16,7 @@ use leptos::prelude::*;
 
 use crate::{
     Console,
+    denial::named_duty,
     form::Form,
     kit::*,
     return_path, shell,
@@ -203,9 +204,8 @@ impl Fault {
         if let Self::Forbidden(denial) = self {
             let permission = denial.permission.key();
             facts.push(kv("Permission", view! { <code>{permission}</code> }));
-            if let Some(duty) = denial.duty() {
-                facts.push(kv("Duty", format!("{} ({duty})", duty.duty().title)));
-            }
+            let duty = named_duty(denial);
+            facts.push(kv("Duty", format!("{} ({duty})", duty.duty().title)));
             if let Some(party) = denial.accountable() {
                 facts.push(kv("Accountable", party.title()));
             }

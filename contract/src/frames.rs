@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Invalid,
     application::SigningAlgorithm,
+    enrolment::Der,
     ids::{CommandId, NodeId, TenantId, UserId},
     jwk::PublicJwk,
     section::ContentHash,
@@ -53,6 +54,16 @@ pub enum Down {
         tenant: TenantId,
         /// What to do.
         command: Command,
+    },
+    /// Whom to believe on connections from now on: signed [`crate::enrolment::Authorities`].
+    Authorities {
+        /// The compact JWS.
+        jws: String,
+    },
+    /// The answer to [`Up::Renew`].
+    Certificate {
+        /// The new certificate; the next connection uses it.
+        certificate: Der,
     },
     /// Asks for a [`Up::Pong`].
     Ping {
@@ -98,6 +109,11 @@ pub enum Up {
         id: CommandId,
         /// What became of it.
         outcome: CommandOutcome,
+    },
+    /// Asks for a new certificate before the present one ends.
+    Renew {
+        /// A certificate signing request for a key that was never used before.
+        csr: Der,
     },
     /// The answer to a ping.
     Pong {

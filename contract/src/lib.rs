@@ -12,6 +12,7 @@ pub mod application;
 pub mod canonical;
 pub mod client_grant;
 pub mod duty;
+pub mod enrolment;
 pub mod frames;
 pub mod ids;
 pub mod index;

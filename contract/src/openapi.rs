@@ -58,6 +58,8 @@ strings! {
         "A tenant's short name in addresses: 3 to 40 of a-z, 0-9 and single hyphens.";
     crate::tenant::Region, Some("^[a-z][a-z0-9-]{1,31}$"), "eu-central",
         "A place where nodes and identity stores stand.";
+    crate::enrolment::NodeName, Some("^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"), "eu-1",
+        "A node's name, unique in the installation.";
     crate::tenant::Host, None, "login.acme.example", "A lower-case DNS name that belongs to one tenant.";
     crate::tenant::TenantName, None, "Acme", "A display name of 1 to 100 characters.";
     crate::api::Audience, None, "https://orders.example",

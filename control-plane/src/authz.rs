@@ -23,7 +23,10 @@ use contract::{
 use moka::future::Cache;
 
 use self::compile::{action, brings, principal, resource, role_entity};
-pub(crate) use self::{compile::Ground, strangers::Strangers};
+pub(crate) use self::{
+    compile::Ground,
+    strangers::{Attempt, Strangers},
+};
 use crate::{Caller, ControlPlane, Denial, Refusal, refusal::Why, store::Tx, tenants::Tenant};
 
 /// Tenants whose compiled policies stay in memory; about 40 kB each.

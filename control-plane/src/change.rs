@@ -14,7 +14,10 @@ use chrono::{DateTime, Utc};
 use contract::{ids::TenantId, permission::Permission, tenant::PLATFORM_SLUG};
 
 use crate::{
-    Caller, ControlPlane, Denial, Refusal, Scope, audit::Event, releases::Compiled, store::Tx,
+    Caller, ControlPlane, Denial, Refusal, Scope,
+    audit::Event,
+    releases::Compiled,
+    store::{News, Tx},
     tenants::Tenant,
 };
 
@@ -69,6 +72,7 @@ pub(crate) struct Done<T> {
     release_own: bool,
     also_audited_by: Option<TenantId>,
     further: Vec<(TenantId, Event)>,
+    news: Vec<News>,
 }
 
 impl<T> Done<T> {
@@ -81,6 +85,7 @@ impl<T> Done<T> {
             release_own: false,
             also_audited_by: None,
             further: Vec::new(),
+            news: Vec::new(),
         }
     }
 
@@ -105,6 +110,14 @@ impl<T> Done<T> {
     /// Tells the log of `tenant` one thing more, after what the change is: a role that came with it.
     pub(crate) fn tells(mut self, tenant: TenantId, event: Event) -> Self {
         self.further.push((tenant, event));
+        self
+    }
+}
+
+impl<T> Done<T> {
+    /// Control planes and their nodes have to hear of it, beside releases.
+    pub(crate) fn also_news(mut self, news: News) -> Self {
+        self.news.push(news);
         self
     }
 }
@@ -413,9 +426,17 @@ impl<'a> Change<'a> {
             Mode::DryRun => self.tx.roll_back().await?,
             Mode::Commit => {
                 self.mark_acted().await?;
+                let mut news = done.news;
+                news.extend(compiled.iter().map(Compiled::news));
+                for told in &news {
+                    self.tx.put_news(told, self.at).await?;
+                }
                 self.tx.commit().await?;
+                if !news.is_empty() {
+                    control_plane.bus().ring();
+                }
                 for release in compiled {
-                    control_plane.hub().announce(release);
+                    control_plane.hub().announce_own(release);
                 }
             }
         }

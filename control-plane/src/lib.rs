@@ -11,7 +11,9 @@ pub mod apis;
 pub mod applications;
 pub mod assignments;
 pub mod audit;
+pub mod authorities;
 pub mod authz;
+pub mod bus;
 pub mod caller;
 mod change;
 pub mod client_grants;
@@ -20,6 +22,7 @@ pub mod http;
 mod idempotency;
 mod kept;
 pub mod keys;
+mod local_tokens;
 pub mod nodes;
 mod open;
 pub mod operators;
@@ -41,14 +44,15 @@ use contract::{
     jws::{ReleaseSigner, TrustRoot},
     tenant::Region,
 };
-use host::{Clock, Entropy, SealKey};
+use host::{Clock, Entropy, HostPort, SealKey};
 use url::Url;
 
 pub use self::{
+    bus::{Bus, LocalBus},
     caller::{Caller, HeldRole, Scope, Via},
     change::{At, Mode},
     kept::ThingAt,
-    open::{ControlPlaneConfig, OpenError},
+    open::{ControlPlaneConfig, OpenError, RegionPlace},
     page::{Cursor, Page, PageRequest},
     platform::{ConsoleClient, PlatformClients},
     push::NodeLink,
@@ -67,12 +71,16 @@ pub(crate) struct Inner {
     strangers: authz::Strangers,
     hub: push::Hub,
     signer: ReleaseSigner,
+    /// Signs tokens for whoever can read the data directory.
+    local_key: local_tokens::LocalKey,
     /// Seals what the control plane keeps secret in its own database.
     seal: SealKey,
     /// Seals what strangers make us seal: sign-ins under way. A flood of them never wears the other key.
     login_seal: SealKey,
-    auth_base_url: Url,
     regions: Vec<Region>,
+    places: Vec<RegionPlace>,
+    push_address: Option<HostPort>,
+    bus: Arc<dyn Bus>,
     clock: Clock,
     entropy: Entropy,
 }
@@ -88,6 +96,30 @@ impl ControlPlane {
     /// The regions a tenant may live in; the first one holds the platform tenant.
     pub fn regions(&self) -> &[Region] {
         &self.inner.regions
+    }
+
+    /// How browsers reach the nodes of a region.
+    pub(crate) fn base_of(&self, region: &Region) -> &Url {
+        let places = &self.inner.places;
+        let place = places.iter().find(|place| place.region == *region);
+        // Opening refuses a region in use that is not configured; a replica with newer settings may have
+        // added one since.
+        &place.unwrap_or(&places[0]).auth_base_url
+    }
+
+    /// Whether tenants without a host of their own share this one.
+    pub(crate) fn is_shared_host(&self, host: &str) -> bool {
+        let mut places = self.inner.places.iter();
+        places.any(|place| place.auth_base_url.host_str() == Some(host))
+    }
+
+    /// Where nodes reach this control plane, if they can.
+    pub(crate) fn push_address(&self) -> Option<&HostPort> {
+        self.inner.push_address.as_ref()
+    }
+
+    pub(crate) fn bus(&self) -> &dyn Bus {
+        &*self.inner.bus
     }
 
     pub(crate) fn clock(&self) -> &Clock {

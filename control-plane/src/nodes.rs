@@ -1,32 +1,147 @@
-//! Nodes: who is out there, and what each one serves.
+//! Nodes: who may be one, who is out there, and what each one serves.
+//!
+//! A node is made here first, by name and region; the process that takes its place proves itself with a
+//! join token and holds a certificate from then on (R-NODE-01). A node in the control plane's own process
+//! needs neither: whoever runs it holds everything a node could be kept from.
 //!
 //! What is shown is what nodes confirmed, never what was sent to them: a version counts as effective on a
 //! node when the node said so.
 
-use std::collections::BTreeMap;
+mod certificates;
+mod create;
+mod enrol;
+mod join;
+mod revoke;
+
+use std::{collections::BTreeMap, str::FromStr};
 
 use chrono::{DateTime, Utc};
 use contract::{
+    Invalid,
+    enrolment::NodeName,
     ids::{NodeId, TenantId},
     permission::Permission,
     tenant::Region,
 };
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
-use crate::{Caller, ControlPlane, Refusal, change::Target, store::Tx};
+pub(crate) use self::{
+    certificates::{Admitted, NodeCertificate, NotAdmitted},
+    join::{JoinRecord, Unfit},
+};
+pub use self::{create::NewNode, join::MadeJoinToken, revoke::NodeAt};
+use crate::{
+    Caller, ControlPlane, Mode, Refusal,
+    audit::Event,
+    change::{Change, Target},
+    store::Tx,
+};
 
 /// A node, as it last showed itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Node {
     /// Its id.
     pub id: NodeId,
+    /// What people call it; unique in the installation.
+    pub name: NodeName,
     /// Where it stands.
     pub region: Region,
-    /// Its software version.
-    pub software: String,
+    /// Whether it may connect.
+    pub standing: NodeStanding,
+    /// Its software version; none until it was seen.
+    pub software: Option<String>,
     /// When it was first seen.
-    pub first_seen_at: DateTime<Utc>,
+    pub first_seen_at: Option<DateTime<Utc>>,
     /// When it last said anything.
-    pub last_seen_at: DateTime<Utc>,
+    pub last_seen_at: Option<DateTime<Utc>>,
+    /// When its newest certificate ends; none for a node that has no good one, and none in this process.
+    pub certificate_ends_at: Option<DateTime<Utc>>,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+    /// When it was revoked.
+    pub revoked_at: Option<DateTime<Utc>>,
+    /// Why, in the words of whoever did it.
+    pub revoked_reason: Option<String>,
+    /// Grows with every decision about it, not with what it says.
+    pub version: i64,
+    /// When something was last decided about it.
+    pub updated_at: DateTime<Utc>,
+}
+
+/// Whether a node may connect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum NodeStanding {
+    /// Made; no process has taken its place yet.
+    Awaiting,
+    /// A process is this node.
+    Enrolled,
+    /// It must never connect again (R-NODE-10).
+    Revoked,
+}
+
+impl NodeStanding {
+    /// The stored form.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Awaiting => "awaiting",
+            Self::Enrolled => "enrolled",
+            Self::Revoked => "revoked",
+        }
+    }
+}
+
+impl FromStr for NodeStanding {
+    type Err = Invalid;
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        [Self::Awaiting, Self::Enrolled, Self::Revoked]
+            .into_iter()
+            .find(|standing| standing.as_str() == text)
+            .ok_or_else(|| Invalid::new("standing", "must be awaiting, enrolled or revoked"))
+    }
+}
+
+impl Node {
+    /// A node of this process that greets for the first time.
+    pub(crate) fn embedded(id: NodeId, name: NodeName, region: Region, at: DateTime<Utc>) -> Self {
+        Self {
+            standing: NodeStanding::Enrolled,
+            first_seen_at: Some(at),
+            last_seen_at: Some(at),
+            ..Self::awaiting(id, name, region, at)
+        }
+    }
+
+    /// A node whose place no process has taken.
+    fn awaiting(id: NodeId, name: NodeName, region: Region, at: DateTime<Utc>) -> Self {
+        Self {
+            id,
+            name,
+            region,
+            standing: NodeStanding::Awaiting,
+            software: None,
+            first_seen_at: None,
+            last_seen_at: None,
+            certificate_ends_at: None,
+            created_at: at,
+            revoked_at: None,
+            revoked_reason: None,
+            version: 1,
+            updated_at: at,
+        }
+    }
+
+    /// Whether it runs in a control plane's own process, where no certificate stands between the two.
+    fn is_embedded(&self) -> bool {
+        self.standing == NodeStanding::Enrolled && self.certificate_ends_at.is_none()
+    }
+
+    /// Something was decided about it.
+    fn touch(&mut self, at: DateTime<Utc>) {
+        self.version += 1;
+        self.updated_at = at;
+    }
 }
 
 /// What a node said about one tenant.
@@ -73,7 +188,7 @@ pub struct Lag {
 }
 
 impl ControlPlane {
-    /// Lists all nodes with their lag, by region and id.
+    /// Lists all nodes with their lag, by region and name.
     ///
     /// # Errors
     /// Needs `platform.nodes.view`.
@@ -97,8 +212,7 @@ impl ControlPlane {
         let view = self
             .view(caller, Target::Platform, Permission::NodesView)
             .await?;
-        let found = view.tx().find_node(node).await?;
-        let node = found.ok_or(Refusal::NotFound { what: "node" })?;
+        let node = existing(view.tx(), node).await?;
         self.state_of(view.tx(), node).await
     }
 
@@ -109,7 +223,11 @@ impl ControlPlane {
             .into_iter()
             .map(|holding| (holding.tenant, holding))
             .collect();
-        let current = tx.list_current_releases(&node.region).await?;
+        // A node that waits for its process, or must not serve any more, is behind with nothing.
+        let current = match node.standing {
+            NodeStanding::Enrolled => tx.list_current_releases(&node.region).await?,
+            NodeStanding::Awaiting | NodeStanding::Revoked => Vec::new(),
+        };
         let lag = |(tenant, released): (TenantId, u64)| {
             let holding = held.get(&tenant);
             let applied = holding.map_or(0, |holding| holding.applied_version);
@@ -131,4 +249,41 @@ impl ControlPlane {
             node,
         })
     }
+
+    /// Begins a change of one node.
+    async fn change_node<'a>(
+        &'a self,
+        caller: &'a Caller,
+        node: NodeId,
+        mode: Mode,
+    ) -> Result<(Change<'a>, Node), Refusal> {
+        let change = self
+            .change(caller, Target::Platform, Permission::NodesManage, mode)
+            .await?;
+        let node = existing(change.tx(), node).await?;
+        Ok((change, node))
+    }
 }
+
+async fn existing(tx: &Tx, node: NodeId) -> Result<Node, Refusal> {
+    let found = tx.find_node(node).await?;
+    found.ok_or(Refusal::NotFound { what: "node" })
+}
+
+fn event(action: &'static str, sentence: impl Into<String>, node: &Node) -> Event {
+    Event::new(action, sentence).object("node", node.id, &node.name)
+}
+
+/// The name of a node of this process: unlike others it is given none.
+pub(crate) async fn embedded_name(tx: &Tx, id: NodeId) -> Result<NodeName, Refusal> {
+    let plain: NodeName = "embedded".parse()?;
+    if tx.find_node_by_name(&plain).await?.is_none() {
+        return Ok(plain);
+    }
+    let id = id.to_string();
+    let end = &id[id.len() - 6..];
+    Ok(format!("embedded-{end}").parse()?)
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -21,6 +21,8 @@ use crate::{
     tenants::Tenant,
 };
 
+/// Tries to prepare the platform, one for each thing that another replica may have made first.
+const START_TRIES: u32 = 4;
 const CONSOLE: &str = "console_client";
 
 /// Where the console is, as its relying-party side sees it.
@@ -57,6 +59,20 @@ impl ControlPlane {
     /// # Errors
     /// [`Refusal::Invalid`] for addresses an application may not have; [`Refusal::Internal`].
     pub async fn ensure_platform(
+        &self,
+        console: ConsoleClient,
+    ) -> Result<PlatformClients, Refusal> {
+        for _ in 1..START_TRIES {
+            match self.try_to_ensure_platform(console.clone()).await {
+                // Another replica that starts at the same moment was first; what it made is there now.
+                Err(Refusal::Conflict { .. }) => {}
+                other => return other,
+            }
+        }
+        self.try_to_ensure_platform(console).await
+    }
+
+    async fn try_to_ensure_platform(
         &self,
         console: ConsoleClient,
     ) -> Result<PlatformClients, Refusal> {
@@ -147,6 +163,17 @@ impl ControlPlane {
         let change = self
             .change(caller, tenant, Permission::ApplicationsEdit, Mode::Commit)
             .await?;
+        // Looked at once more, now that the tenant is locked.
+        if self
+            .find_secret_setting(change.tx(), CONSOLE)
+            .await?
+            .is_some()
+        {
+            return Err(Refusal::conflict(
+                "already_there",
+                "Another control plane registered the console at the same moment.",
+            ));
+        }
         let application = console.into_application(self.new_id());
         application.check()?;
         let mut record = ApplicationRecord {

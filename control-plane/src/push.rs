@@ -6,17 +6,21 @@
 //!
 //! Nothing here decides anything about content, and nothing a node says changes what it should hold.
 
+mod follower;
 mod hub;
 mod inbound;
+mod listener;
 mod outbound;
 mod session;
 
 use std::time::Duration;
 
 use contract::ids::{NodeId, TenantId};
+use host::wire::Text;
 use tokio::sync::mpsc;
 
 pub(crate) use self::hub::Hub;
+use self::session::Proof;
 use crate::{ControlPlane, Refusal};
 
 /// Frames that may wait on a link in each direction.
@@ -26,9 +30,9 @@ const LINK_DEPTH: usize = 256;
 #[derive(Debug)]
 pub struct NodeLink {
     /// What the control plane says ([`contract::frames::Down`]).
-    pub to_node: mpsc::Receiver<String>,
+    pub to_node: mpsc::Receiver<Text>,
     /// What the node says ([`contract::frames::Up`]). Dropping it ends the session.
-    pub from_node: mpsc::Sender<String>,
+    pub from_node: mpsc::Sender<Text>,
 }
 
 impl ControlPlane {
@@ -37,7 +41,7 @@ impl ControlPlane {
     pub fn attach_node(&self) -> NodeLink {
         let (down, to_node) = mpsc::channel(LINK_DEPTH);
         let (from_node, up) = mpsc::channel(LINK_DEPTH);
-        tokio::spawn(session::run(self.clone(), up, down));
+        tokio::spawn(session::run(self.clone(), Proof::SameProcess, up, down));
         NodeLink { to_node, from_node }
     }
 

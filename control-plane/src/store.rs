@@ -2,12 +2,14 @@
 //!
 //! The store speaks domain types; rows never leave it. Work happens on a [`Tx`], so what belongs together
 //! is written together, and each query names its tenant. It decides nothing: by the time a method here is
-//! called, the caller was authorized. It keeps no end-user data and no private key of a tenant.
+//! called, the caller was authorized. It keeps no end-user data and no private key of a tenant, and keys of
+//! its own only sealed.
 
 mod apis;
 mod applications;
 mod assignments;
 mod audit;
+mod authorities;
 mod client_grants;
 mod codec;
 mod connect;
@@ -15,8 +17,10 @@ mod console_sessions;
 mod idempotency;
 mod kept;
 mod migration;
+mod node_certificates;
 mod nodes;
 mod operators;
+mod outbox;
 mod policies;
 mod put;
 mod releases;
@@ -34,7 +38,9 @@ use sea_orm::{
 
 use crate::Refusal;
 
-pub(crate) use self::{idempotency::Remembered, kept::Stored, releases::StoredRelease};
+pub(crate) use self::{
+    idempotency::Remembered, kept::Stored, outbox::News, releases::StoredRelease,
+};
 
 /// Why the store could not answer.
 #[derive(Debug, thiserror::Error)]

@@ -62,7 +62,7 @@ impl Tenant {
 impl ControlPlane {
     /// The issuer identifier under which the tenant speaks: on its own host, or under a path of the shared one.
     pub fn issuer(&self, tenant: &Tenant) -> String {
-        let base = &self.inner.auth_base_url;
+        let base = self.base_of(&tenant.region);
         match &tenant.host {
             Some(host) => match base.port() {
                 Some(port) => format!("{}://{host}:{port}", base.scheme()),

@@ -142,9 +142,13 @@ impl Node {
         Ok(node)
     }
 
-    /// Speaks with the control plane until the link ends, and goes on serving.
+    /// Speaks with a control plane in the same process until the link ends, and goes on serving. Over a
+    /// network, [`push::network`] does the same and keeps the connection.
     pub async fn run(&self, link: NodeLink) {
-        push::run(self, link).await;
+        push::run(self, link, None).await;
+        self.control_plane_health()
+            .degraded("not connected; serving the releases held");
+        tracing::warn!("the link to the control plane ended; serving the releases held");
     }
 
     /// The tenant with this slug, if it is held.

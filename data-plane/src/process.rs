@@ -17,5 +17,5 @@ pub mod settings;
 pub use self::{
     data_dir::DataDir,
     failure::Failure,
-    settings::{Log, Mail, NodeSettings, SecretSetting, Tls},
+    settings::{Log, Mail, NodeSettings, PushSettings, SecretSetting, Tls},
 };

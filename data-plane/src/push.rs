@@ -3,70 +3,102 @@
 //! Frames are text, whatever carries them (design section 5). Nothing is believed because of how it
 //! arrived: manifests and indexes carry signatures, sections are hashed again when they are used. When
 //! the link ends, the node goes on serving what it has; the caller makes a new link and runs again.
+//!
+//! A link is two queues. [`network`] puts a connection behind them, for a process that became a node by
+//! [`enrol`]; `bailiwick up` puts its own control plane there.
 
+mod backoff;
 mod command;
+mod credentials;
+pub mod enrol;
+mod identity;
+pub mod network;
 mod sections;
 
 use std::collections::HashMap;
 
 use contract::{
+    enrolment::Der,
     frames::{Down, Up},
     ids::TenantId,
     index::RegionIndex,
 };
+use host::wire::Text;
 use tokio::sync::mpsc;
 
 use self::sections::Sections;
+pub use self::{
+    backoff::Pace,
+    credentials::Credentials,
+    identity::{IdentityError, IdentityFile, NodeIdentity},
+};
 use crate::node::Node;
 
 /// A connection to the control plane.
 pub struct NodeLink {
     /// Frames from it.
-    pub from_control: mpsc::Receiver<String>,
+    pub from_control: mpsc::Receiver<Text>,
     /// Frames to it.
-    pub to_control: mpsc::Sender<String>,
+    pub to_control: mpsc::Sender<Text>,
 }
 
-/// The other side is gone.
-struct Gone;
+/// The conversation is over: the other side is gone, or the next one begins with a new certificate.
+struct Over;
 
 struct Conversation<'a> {
     node: &'a Node,
-    to_control: mpsc::Sender<String>,
+    /// What the connection stands on, if it is one.
+    credentials: Option<&'a Credentials>,
+    to_control: mpsc::Sender<Text>,
     sections: Sections,
     /// The versions the latest index asks for.
     expected: HashMap<TenantId, u64>,
     latest_index: Option<chrono::DateTime<chrono::Utc>>,
 }
 
-/// Speaks until either side ends the link.
-pub(crate) async fn run(node: &Node, link: NodeLink) {
+/// Speaks until either side ends the link. `credentials` are what the connection stands on; a link inside
+/// one process has none.
+pub(crate) async fn run(node: &Node, link: NodeLink, credentials: Option<&Credentials>) {
     let NodeLink {
         mut from_control,
         to_control,
     } = link;
     let mut conversation = Conversation {
         node,
+        credentials,
         to_control,
         sections: Sections::default(),
         expected: HashMap::new(),
         latest_index: None,
     };
-    if conversation.greet().await.is_ok() {
-        node.control_plane_health().ready();
-        while let Some(text) = from_control.recv().await {
-            if conversation.take(&text).await.is_err() {
-                break;
-            }
+    if conversation.greet().await.is_err() {
+        return;
+    }
+    node.control_plane_health().ready();
+    loop {
+        let going_on = tokio::select! {
+            heard = from_control.recv() => match heard {
+                Some(text) => conversation.take(&text).await,
+                None => return,
+            },
+            csr = renewal(credentials) => conversation.say(&Up::Renew { csr }).await,
+        };
+        if going_on.is_err() {
+            return;
         }
     }
-    node.control_plane_health()
-        .degraded("not connected; serving the releases held");
-    tracing::warn!("the link to the control plane ended; serving the releases held");
+}
+
+/// Waits until a certificate is due, if there is one.
+async fn renewal(credentials: Option<&Credentials>) -> Der {
+    match credentials {
+        Some(credentials) => credentials.renewal().await,
+        None => std::future::pending().await,
+    }
 }
 
 impl Conversation<'_> {
-    async fn greet(&mut self) -> Result<(), Gone> {
+    async fn greet(&mut self) -> Result<(), Over> {
         let held = self.node.tenants();
         self.say(&Up::Hello {
             node: self.node.node_id(),
@@ -81,7 +113,7 @@ impl Conversation<'_> {
         Ok(())
     }
 
-    async fn take(&mut self, text: &str) -> Result<(), Gone> {
+    async fn take(&mut self, text: &str) -> Result<(), Over> {
         // A frame of a newer control plane is skipped and the next one may be understood.
         let frame = match serde_json::from_str::<Down>(text) {
             Ok(frame) => frame,
@@ -109,11 +141,21 @@ impl Conversation<'_> {
                 let outcome = command::execute(self.node, tenant, command).await;
                 self.say(&Up::CommandResult { id, outcome }).await
             }
+            Down::Authorities { jws } => {
+                if let Some(credentials) = self.credentials {
+                    credentials.authorities(jws).await;
+                }
+                Ok(())
+            }
+            Down::Certificate { certificate } => match self.credentials {
+                Some(credentials) if credentials.certificate(certificate).await => Err(Over),
+                _ => Ok(()),
+            },
             Down::Ping { nonce } => self.say(&Up::Pong { nonce }).await,
         }
     }
 
-    async fn release(&mut self, tenant: TenantId, jws: &str) -> Result<(), Gone> {
+    async fn release(&mut self, tenant: TenantId, jws: &str) -> Result<(), Over> {
         let is_new = self.node.tenant(tenant).is_none();
         let bodies = self.sections.take_for(jws, self.node.applier());
         let (version, outcome) = self.node.applier().apply(tenant, jws, bodies).await;
@@ -174,7 +216,7 @@ impl Conversation<'_> {
         self.node.judge_releases(behind);
     }
 
-    async fn report_keys(&self, tenant: TenantId) -> Result<(), Gone> {
+    async fn report_keys(&self, tenant: TenantId) -> Result<(), Over> {
         let Some(runtime) = self.node.tenant(tenant) else {
             return Ok(());
         };
@@ -182,9 +224,9 @@ impl Conversation<'_> {
         self.say(&Up::Keys { tenant, keys }).await
     }
 
-    async fn say(&self, frame: &Up) -> Result<(), Gone> {
+    async fn say(&self, frame: &Up) -> Result<(), Over> {
         let text =
             serde_json::to_string(frame).expect("frames have string keys and finite numbers");
-        self.to_control.send(text).await.map_err(|_| Gone)
+        self.to_control.send(text.into()).await.map_err(|_| Over)
     }
 }

@@ -8,7 +8,7 @@ import { Product } from '../harness/product.mjs';
 import * as steps from '../harness/steps.mjs';
 
 const ACME = '/t/acme/production';
-const PLATFORM = ['/p/tenants', '/p/tenants/acme', '/p/nodes', '/p/staff', '/p/audit'];
+const PLATFORM = ['/p/tenants', '/p/tenants/acme', '/p/nodes', '/p/nodes/authorities', '/p/staff', '/p/audit'];
 const TENANT = ['releases', 'apps', 'apis', 'policies', 'policies/password', 'roles', 'roles/table', 'responsibility', 'audit'];
 
 let browser, product;

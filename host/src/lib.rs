@@ -20,6 +20,7 @@ pub mod sealed_file;
 pub mod secret;
 pub mod shutdown;
 pub mod telemetry;
+pub mod wire;
 
 pub use clock::{Clock, ManualClock, Stopwatch};
 pub use database::DatabaseError;

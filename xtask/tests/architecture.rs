@@ -65,10 +65,13 @@ const NEVER_REACHES: [(&str, &[&str]); 5] = [
 ];
 
 /// Who alone may depend directly on a crate that opens a door to the world.
-const ONLY_IN: [(&str, &[&str]); 6] = [
+const ONLY_IN: [(&str, &[&str]); 8] = [
     // One egress client, which refuses private addresses (R-SSRF-01).
     ("reqwest", &["host"]),
-    ("hyper", &[]),
+    // Connections between the planes are made in `host::wire` and nowhere else.
+    ("tokio-rustls", &["host"]),
+    ("tokio-tungstenite", &["host"]),
+    ("hyper", &["host"]),
     ("ureq", &[]),
     // Chance comes from `host::Entropy`, so that tests can decide it.
     ("getrandom", &["host"]),

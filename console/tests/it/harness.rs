@@ -12,7 +12,7 @@ use contract::{
     tenant::Environment,
 };
 use control_plane::{
-    ControlPlane, ControlPlaneConfig, HeldRole, Mode, Scope,
+    ControlPlane, ControlPlaneConfig, HeldRole, Mode, RegionPlace, Scope,
     operators::Invitee,
     tenants::{NewTenant, Tenant},
 };
@@ -52,8 +52,12 @@ impl World {
         let entropy = Entropy::seeded(11);
         let config = ControlPlaneConfig {
             database_url: format!("sqlite://{}/control.db?mode=rwc", dir.path().display()),
-            auth_base_url: "http://127.0.0.1:7100".parse().unwrap(),
-            regions: vec!["local".parse().unwrap()],
+            regions: vec![RegionPlace::new(
+                "local".parse().unwrap(),
+                "http://127.0.0.1:7100".parse().unwrap(),
+            )],
+            push_address: Some("127.0.0.1:7200".parse().unwrap()),
+            bus: std::sync::Arc::new(control_plane::LocalBus::default()),
             kek: Kek::from_bytes([7; 32]),
             clock: clock.clone(),
             entropy: entropy.clone(),

@@ -6,5 +6,6 @@
 
 mod access;
 mod harness;
+mod nodes;
 mod pages;
 mod post;

@@ -13,7 +13,7 @@ use control_plane::NodeLink;
 use crate::harness::{Browser, World, assert_sound};
 
 /// Attaches a node that applies whatever it is sent and delivers every letter, except to `nowhere@…`.
-async fn postman(world: &World) {
+pub(crate) async fn postman(world: &World) {
     let trust = world.control_plane.trust_root();
     let link = world.control_plane.attach_node();
     let node = NodeId::from_uuid(uuid::Uuid::from_u128(1));
@@ -64,7 +64,7 @@ async fn deliver(mut link: NodeLink, trust: TrustRoot) {
 
 async fn say(link: &NodeLink, frame: &Up) {
     let text = serde_json::to_string(frame).unwrap();
-    let _ = link.from_node.send(text).await;
+    let _ = link.from_node.send(text.into()).await;
 }
 
 /// Sends a form with the browser's token and reads the page that follows.

@@ -1,5 +1,5 @@
 //! Strangers: whoever asks for a tenant they have no role in is told that there is none, and written down.
-//! So is whoever looks at what their roles do not show.
+//! So is whoever looks at what their roles do not show, and whoever presents a join token that is none.
 //!
 //! Every such attempt is refused; the log tells of the first one within a while. Somebody who tries a
 //! thousand times is one fact, and must not be able to bury the others under it (R-AUD-01). An attempt to
@@ -7,13 +7,14 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use contract::{
-    ids::{OperatorId, TenantId},
+    ids::{NodeId, OperatorId, TenantId},
     permission::Permission,
 };
 use moka::future::Cache;
 
 use crate::{
-    Caller, ControlPlane, Denial, Refusal, audit::Event, change::NO_TENANT, tenants::Tenant,
+    Caller, ControlPlane, Denial, Refusal, audit::Event, change::NO_TENANT, nodes::Unfit,
+    tenants::Tenant,
 };
 
 /// How long one line stands for the same attempt.
@@ -21,8 +22,15 @@ const QUIET: TimeDelta = TimeDelta::minutes(10);
 /// Attempts that are remembered; about 100 bytes each.
 const REMEMBERED: u64 = 10_000;
 
-/// Who asked, for which tenant, and lacking which permission; none for a stranger, who lacks any.
-type Attempt = (OperatorId, TenantId, Option<Permission>);
+/// What makes two attempts the same one.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Attempt {
+    /// Who asked, for which tenant, and lacking which permission; none for a stranger, who lacks any.
+    Tenant(OperatorId, TenantId, Option<Permission>),
+    /// Somebody presented a join token: whose it was, if it was anybody's, and what is wrong with it. Nothing
+    /// that they chose themselves, or each attempt could look like a new one.
+    Enrolment(Option<NodeId>, Unfit),
+}
 
 /// What was recorded lately, in this process.
 pub(crate) struct Strangers {
@@ -39,7 +47,7 @@ impl Default for Strangers {
 
 impl Strangers {
     /// Whether the attempt should be recorded; from then on it counts as recorded.
-    async fn is_news(&self, attempt: Attempt, now: DateTime<Utc>) -> bool {
+    pub(crate) async fn is_news(&self, attempt: Attempt, now: DateTime<Utc>) -> bool {
         let last = self.recorded.get(&attempt).await;
         if last.is_some_and(|last| now < last + QUIET) {
             return false;
@@ -75,7 +83,7 @@ impl ControlPlane {
     /// Tells a stranger that there is no such tenant, and the platform's log that they asked.
     pub(crate) async fn turn_away(&self, caller: &Caller, tenant: &Tenant) -> Refusal {
         let (who, now) = (caller.operator(), self.clock().now());
-        let attempt = (who, tenant.id, None);
+        let attempt = Attempt::Tenant(who, tenant.id, None);
         if self.inner.strangers.is_news(attempt, now).await {
             match self.platform_id().await {
                 Ok(log) => {
@@ -95,7 +103,7 @@ impl ControlPlane {
         tenant: TenantId,
         denial: &Denial,
     ) {
-        let attempt = (caller.operator(), tenant, Some(denial.permission));
+        let attempt = Attempt::Tenant(caller.operator(), tenant, Some(denial.permission));
         if self
             .inner
             .strangers

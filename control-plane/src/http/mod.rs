@@ -14,6 +14,7 @@ mod body;
 mod catalogues;
 mod client_grants;
 mod idempotency;
+mod node_authorities;
 mod nodes;
 mod openapi;
 mod operation;
@@ -104,6 +105,7 @@ fn operations() -> Vec<Operation> {
         releases::operations(),
         audit_events::operations(),
         nodes::operations(),
+        node_authorities::operations(),
         catalogues::operations(),
     ]
     .into_iter()

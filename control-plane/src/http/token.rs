@@ -24,7 +24,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header, jw
 use serde::Deserialize;
 
 use super::problem::Problem;
-use crate::{Caller, ControlPlane, Refusal, Via};
+use crate::{Caller, ControlPlane, Refusal, Via, local_tokens::ISSUER};
 
 /// How far clocks of the node that issued and ours may differ, in seconds.
 const LEEWAY_SECONDS: i64 = 10;
@@ -50,14 +50,29 @@ async fn caller_of(request: &ServiceRequest) -> Result<Caller, Problem> {
     let plane = request
         .app_data::<Data<ControlPlane>>()
         .ok_or_else(Problem::unauthenticated)?;
-    let (keys, issuer) = (plane.platform_keys().await?, plane.platform_issuer().await?);
-    let subject = subject_of(token, &keys, &issuer, plane.clock().now())?;
+    let issuers = [
+        Issuer {
+            name: ISSUER.to_owned(),
+            keys: vec![plane.local_key().clone()],
+            speaks_for: Via::DataDir,
+        },
+        Issuer {
+            name: plane.platform_issuer().await?,
+            keys: plane.platform_keys().await?,
+            speaks_for: Via::AdminApi,
+        },
+    ];
+    let (subject, via) = subject_of(token, &issuers, plane.clock().now())?;
     let request_id = RequestId::of(request.request()).map(|id| id.to_string());
     match plane
         .caller_for_subject(subject, Via::AdminApi, request_id.unwrap_or_default())
         .await
     {
-        Ok(caller) => Ok(caller),
+        // The key in the data directory speaks for no person, and a node's key for nobody else.
+        Ok(caller) if caller.via() == via => Ok(caller),
+        Ok(_) => Err(Problem::invalid_token(
+            "The token speaks for someone its issuer cannot speak for.",
+        )),
         Err(Refusal::NotFound { .. }) => Err(Problem::new(
             StatusCode::FORBIDDEN,
             "no_operator",
@@ -78,6 +93,13 @@ fn bearer(request: &ServiceRequest) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
+/// Who may issue tokens of the admin API, and for whom.
+struct Issuer {
+    name: String,
+    keys: Vec<PublicKey>,
+    speaks_for: Via,
+}
+
 #[derive(Deserialize)]
 struct Claims {
     sub: String,
@@ -88,23 +110,22 @@ struct Claims {
     scope: String,
 }
 
-/// The account that a token speaks for.
+/// The account that a token speaks for, and how whoever it is must be known.
 fn subject_of(
     token: &str,
-    keys: &[PublicKey],
-    issuer: &str,
+    issuers: &[Issuer],
     now: DateTime<Utc>,
-) -> Result<UserId, Problem> {
+) -> Result<(UserId, Via), Problem> {
     let refuse = Problem::invalid_token;
     let header = decode_header(token).map_err(|_| refuse("The token is not a signed JWT."))?;
     if !header.typ.as_deref().is_some_and(is_access_token) {
         return Err(refuse("The token is not an access token (typ at+jwt)."));
     }
-    let key = header
+    let (key, issuer) = header
         .kid
-        .and_then(|kid| keys.iter().find(|key| key.kid == kid))
+        .and_then(|kid| key_of(issuers, &kid))
         .ok_or_else(|| refuse("The token was not signed by a key of the platform tenant."))?;
-    let claims = verify(token, key, issuer)
+    let claims = verify(token, key, &issuer.name)
         .ok_or_else(|| refuse("The token's signature, issuer or audience is not the right one."))?;
     let (now, nbf) = (now.timestamp(), claims.nbf.unwrap_or(i64::MIN));
     if now >= claims.exp.saturating_add(LEEWAY_SECONDS) {
@@ -116,10 +137,17 @@ fn subject_of(
     if !claims.scope.split(' ').any(|scope| scope == ADMIN_SCOPE) {
         return Err(Problem::insufficient_scope());
     }
-    claims
-        .sub
-        .parse()
+    let subject = claims.sub.parse();
+    subject
+        .map(|subject| (subject, issuer.speaks_for))
         .map_err(|_| refuse("The token does not speak for a person."))
+}
+
+fn key_of<'a>(issuers: &'a [Issuer], kid: &str) -> Option<(&'a PublicKey, &'a Issuer)> {
+    issuers.iter().find_map(|issuer| {
+        let key = issuer.keys.iter().find(|key| key.kid == kid)?;
+        Some((key, issuer))
+    })
 }
 
 fn is_access_token(typ: &str) -> bool {

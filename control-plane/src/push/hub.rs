@@ -11,7 +11,8 @@ use contract::{
     ids::{CommandId, NodeId, TenantId},
     tenant::Region,
 };
-use tokio::sync::{Notify, broadcast, futures::OwnedNotified, mpsc, oneshot};
+use host::wire::Text;
+use tokio::sync::{Notify, broadcast, futures::OwnedNotified, mpsc, oneshot, watch};
 
 use crate::{Refusal, releases::Compiled};
 
@@ -30,14 +31,18 @@ pub(super) struct Announcement {
     /// Which one.
     pub(super) version: u64,
     /// The sections the version before did not have, then the release.
-    pub(super) frames: Vec<String>,
+    pub(super) frames: Vec<Text>,
 }
 
 /// One connected node, as the hub sees it.
 struct Lane {
     region: Region,
-    commands: mpsc::UnboundedSender<String>,
+    commands: mpsc::UnboundedSender<Text>,
     session: u64,
+    /// Set once a newer session of the node took this one's place.
+    replaced: watch::Sender<bool>,
+    /// Counts the reasons to ask whether the node may still be here.
+    doubts: watch::Sender<u64>,
 }
 
 /// A command whose answer somebody waits for.
@@ -52,6 +57,8 @@ struct State {
     lanes: BTreeMap<NodeId, Lane>,
     pending: HashMap<CommandId, Waiting>,
     sessions: u64,
+    /// The newest version of each tenant that was committed here.
+    announced: HashMap<TenantId, u64>,
 }
 
 /// Which nodes are connected, and what they are to hear.
@@ -59,6 +66,8 @@ pub(crate) struct Hub {
     state: Mutex<State>,
     announcements: broadcast::Sender<Arc<Announcement>>,
     heard: Arc<Notify>,
+    /// Counts changes of the authorities.
+    authorities: watch::Sender<u64>,
 }
 
 impl Default for Hub {
@@ -67,14 +76,18 @@ impl Default for Hub {
             state: Mutex::default(),
             announcements: broadcast::Sender::new(BACKLOG),
             heard: Arc::default(),
+            authorities: watch::Sender::new(0),
         }
     }
 }
 
 impl Hub {
-    /// Tells every session of a committed release.
-    pub(crate) fn announce(&self, release: Compiled) {
-        let mut frames: Vec<String> = release
+    /// Tells every session of a release that was committed here.
+    pub(crate) fn announce_own(&self, release: Compiled) {
+        self.state()
+            .announced
+            .insert(release.tenant, release.version);
+        let mut frames: Vec<Text> = release
             .new_sections
             .into_iter()
             .map(|(hash, body)| frame(&Down::Section { hash, body }))
@@ -89,8 +102,19 @@ impl Hub {
             version: release.version,
             frames,
         };
+        self.announce(announcement);
+    }
+
+    /// Tells every session of a committed release.
+    pub(super) fn announce(&self, announcement: Announcement) {
         // Nobody listening is no loss: whoever connects compares states.
         let _ = self.announcements.send(Arc::new(announcement));
+    }
+
+    /// Whether the version, or a later one, was committed and announced here.
+    pub(super) fn has_announced(&self, tenant: TenantId, version: u64) -> bool {
+        let announced = self.state().announced.get(&tenant).copied();
+        announced.is_some_and(|announced| announced >= version)
     }
 
     /// The nodes of a region that are connected now.
@@ -163,22 +187,47 @@ impl Hub {
         &self,
         node: NodeId,
         region: Region,
-        commands: mpsc::UnboundedSender<String>,
+        commands: mpsc::UnboundedSender<Text>,
     ) -> Presence<'_> {
         let mut state = self.state();
         state.sessions += 1;
         let session = state.sessions;
+        let (replaced, is_replaced) = watch::channel(false);
+        let (doubts, doubted) = watch::channel(0);
         let lane = Lane {
             region,
             commands,
             session,
+            replaced,
+            doubts,
         };
-        state.lanes.insert(node, lane);
+        if let Some(older) = state.lanes.insert(node, lane) {
+            older.replaced.send_replace(true);
+        }
         Presence {
             hub: self,
             node,
             session,
+            is_replaced,
+            doubted,
         }
+    }
+
+    /// Has the session of a node look whether it may still be here.
+    pub(super) fn doubt(&self, node: NodeId) {
+        if let Some(lane) = self.state().lanes.get(&node) {
+            lane.doubts.send_modify(|doubts| *doubts += 1);
+        }
+    }
+
+    /// The authorities changed: listeners and sessions look again.
+    pub(super) fn tell_authorities_changed(&self) {
+        self.authorities.send_modify(|changes| *changes += 1);
+    }
+
+    /// Hears of changes of the authorities from now on.
+    pub(super) fn authorities_changes(&self) -> watch::Receiver<u64> {
+        self.authorities.subscribe()
     }
 
     /// Ends a session, unless a newer one took its place.
@@ -221,6 +270,22 @@ pub(super) struct Presence<'a> {
     hub: &'a Hub,
     node: NodeId,
     session: u64,
+    is_replaced: watch::Receiver<bool>,
+    doubted: watch::Receiver<u64>,
+}
+
+impl Presence<'_> {
+    /// Ends when the node connected anew.
+    pub(super) async fn replaced(&self) {
+        let mut is_replaced = self.is_replaced.clone();
+        // The sender lives as long as the entry; an entry that is gone means a newer session.
+        let _ = is_replaced.wait_for(|replaced| *replaced).await;
+    }
+
+    /// Tells of reasons to ask whether the node may still be here.
+    pub(super) fn doubts(&self) -> watch::Receiver<u64> {
+        self.doubted.clone()
+    }
 }
 
 impl Drop for Presence<'_> {
@@ -243,8 +308,10 @@ impl Drop for Pending<'_> {
 }
 
 /// The text of a frame.
-pub(super) fn frame(frame: &Down) -> String {
-    serde_json::to_string(frame).expect("frames have string keys and always serialize")
+pub(super) fn frame(frame: &Down) -> Text {
+    let text = serde_json::to_string(frame);
+    text.expect("frames have string keys and always serialize")
+        .into()
 }
 
 #[cfg(test)]

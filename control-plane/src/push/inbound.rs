@@ -8,20 +8,22 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 use contract::{
+    enrolment::Der,
     frames::{MAX_KEYS, Outcome, PublicKey, Up},
     ids::{NodeId, TenantId},
     tenant::Region,
 };
+use host::wire::Text;
 use tokio::sync::mpsc;
 
 use super::session::{Ended, Greeting};
-use crate::{ControlPlane, nodes::Holding, tenants::Tenant};
+use crate::{ControlPlane, Refusal, nodes::Holding, tenants::Tenant};
 
 /// How much of a node's reason is kept.
 const MAX_REASON_CHARS: usize = 500;
 
 /// What a node's answer makes the sending side do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Todo {
     /// Content was missing: send the tenant's current version once more, with everything.
     SendAll(TenantId),
@@ -29,6 +31,8 @@ pub(super) enum Todo {
     Distrust(TenantId),
     /// The node answered a ping.
     Alive,
+    /// The node has a new certificate; tell it.
+    Certificate(Der),
 }
 
 /// The hearing half of a session.
@@ -36,6 +40,7 @@ pub(super) struct Inbound {
     control_plane: ControlPlane,
     node: NodeId,
     region: Region,
+    certificate: Option<String>,
     todo: mpsc::UnboundedSender<Todo>,
     /// Versions that were sent again in full once; a node that refuses those too is not asked a third time.
     resent: BTreeSet<(TenantId, u64)>,
@@ -51,13 +56,14 @@ impl Inbound {
             control_plane,
             node: greeting.node,
             region: greeting.region.clone(),
+            certificate: greeting.certificate.clone(),
             todo,
             resent: BTreeSet::new(),
         }
     }
 
     /// Hears until the node is gone.
-    pub(super) async fn run(mut self, mut up: mpsc::Receiver<String>) -> Ended {
+    pub(super) async fn run(mut self, mut up: mpsc::Receiver<Text>) -> Ended {
         while let Some(text) = up.recv().await {
             let Ok(frame) = serde_json::from_str(&text) else {
                 return Ended::Protocol("a frame cannot be read");
@@ -83,12 +89,30 @@ impl Inbound {
                 self.control_plane.hub().answer(self.node, id, outcome);
                 Ok(())
             }
+            Up::Renew { csr } => self.hear_renew(&csr).await,
             Up::Pong { .. } => {
                 let tx = self.control_plane.store().begin().await?;
                 tx.touch_node(self.node, self.control_plane.clock().now())
                     .await?;
                 tx.commit().await?;
                 self.tell(Todo::Alive);
+                Ok(())
+            }
+        }
+    }
+
+    async fn hear_renew(&self, csr: &Der) -> Result<(), Ended> {
+        let Some(certificate) = &self.certificate else {
+            return Err(Ended::Protocol("it has no certificate to renew"));
+        };
+        match self.control_plane.renew(certificate, csr).await {
+            Ok(certificate) => {
+                self.tell(Todo::Certificate(certificate));
+                Ok(())
+            }
+            Err(Refusal::Internal(error)) => Err(Ended::Failed(Refusal::Internal(error))),
+            Err(refusal) => {
+                tracing::warn!(node = %self.node, %refusal, "a node's certificate is not renewed");
                 Ok(())
             }
         }

@@ -14,6 +14,7 @@ use contract::{
     section::ContentHash,
     tenant::Region,
 };
+use host::wire::Text;
 use tokio::sync::{
     broadcast::{self, error::RecvError},
     mpsc::{self, error::SendTimeoutError},
@@ -52,7 +53,8 @@ struct Told {
 pub(super) struct Outbound {
     control_plane: ControlPlane,
     region: Region,
-    down: mpsc::Sender<String>,
+    has_certificate: bool,
+    down: mpsc::Sender<Text>,
     told: BTreeMap<TenantId, Told>,
     unanswered: u32,
     pings: u64,
@@ -62,7 +64,7 @@ impl Outbound {
     pub(super) fn new(
         control_plane: ControlPlane,
         greeting: Greeting,
-        down: mpsc::Sender<String>,
+        down: mpsc::Sender<Text>,
     ) -> Self {
         let told = greeting.holds.into_iter().map(|held| {
             let told = Told {
@@ -75,6 +77,7 @@ impl Outbound {
         Self {
             control_plane,
             region: greeting.region,
+            has_certificate: greeting.certificate.is_some(),
             down,
             told: told.collect(),
             unanswered: 0,
@@ -86,10 +89,15 @@ impl Outbound {
     pub(super) async fn run(
         mut self,
         mut announcements: broadcast::Receiver<Arc<Announcement>>,
-        mut commands: mpsc::UnboundedReceiver<String>,
+        mut commands: mpsc::UnboundedReceiver<Text>,
         mut work: mpsc::UnboundedReceiver<Todo>,
     ) -> Ended {
-        if let Err(ended) = self.compare().await {
+        let mut authorities = self.control_plane.hub().authorities_changes();
+        let begun = async {
+            self.tell_authorities().await?;
+            self.compare().await
+        };
+        if let Err(ended) = begun.await {
             return ended;
         }
         let mut pings = tokio::time::interval(PING_EVERY);
@@ -104,6 +112,7 @@ impl Outbound {
                     Err(RecvError::Lagged(_)) => self.compare().await,
                     Err(RecvError::Closed) => Err(Ended::Gone),
                 },
+                Ok(()) = authorities.changed() => self.tell_authorities().await,
                 _ = pings.tick() => self.ping().await,
             };
             if let Err(ended) = step {
@@ -115,6 +124,9 @@ impl Outbound {
     async fn attend(&mut self, todo: Todo) -> Result<(), Ended> {
         match todo {
             Todo::Alive => self.unanswered = 0,
+            Todo::Certificate(certificate) => {
+                self.send(frame(&Down::Certificate { certificate })).await?;
+            }
             Todo::Distrust(tenant) => {
                 if let Some(told) = self.told.get_mut(&tenant) {
                     told.relied_on = false;
@@ -164,6 +176,15 @@ impl Outbound {
         self.send_all(frames).await
     }
 
+    /// Says whom to believe on connections; a node of this process has none.
+    async fn tell_authorities(&self) -> Result<(), Ended> {
+        if !self.has_certificate {
+            return Ok(());
+        }
+        let jws = self.control_plane.signed_authorities().await?;
+        self.send(frame(&Down::Authorities { jws })).await
+    }
+
     /// Compares what the node should hold with what it was told, and sends the difference.
     async fn compare(&mut self) -> Result<(), Ended> {
         let tx = self.control_plane.store().begin_read().await?;
@@ -208,7 +229,7 @@ impl Outbound {
     }
 
     /// A release with what the node lacks of it.
-    async fn bring_up(&mut self, tx: &Tx, release: StoredRelease) -> Result<Vec<String>, Ended> {
+    async fn bring_up(&mut self, tx: &Tx, release: StoredRelease) -> Result<Vec<Text>, Ended> {
         let told = self
             .told
             .get(&release.tenant)
@@ -232,7 +253,7 @@ impl Outbound {
         tx: &Tx,
         release: StoredRelease,
         base: Option<StoredRelease>,
-    ) -> Result<Vec<String>, Ended> {
+    ) -> Result<Vec<Text>, Ended> {
         let manifest = self.read(&release)?;
         let base = base.as_ref().map(|base| self.read(base)).transpose()?;
         let missing: Vec<ContentHash> = manifest
@@ -241,7 +262,7 @@ impl Outbound {
             .map(|(_, hash)| hash.clone())
             .collect();
         let sections = tx.list_sections(release.tenant, &missing).await?;
-        let mut frames: Vec<String> = sections
+        let mut frames: Vec<Text> = sections
             .into_iter()
             .map(|(hash, body)| frame(&Down::Section { hash, body }))
             .collect();
@@ -276,24 +297,20 @@ impl Outbound {
         Ok(())
     }
 
-    async fn send_all(&self, frames: Vec<String>) -> Result<(), Ended> {
+    async fn send_all(&self, frames: Vec<Text>) -> Result<(), Ended> {
         for text in frames {
             self.send(text).await?;
         }
         Ok(())
     }
 
-    async fn send(&self, text: String) -> Result<(), Ended> {
+    async fn send(&self, text: Text) -> Result<(), Ended> {
         hand_over(&self.down, text, STALLED_AFTER).await
     }
 }
 
 /// Puts a frame on the link, waiting for room no longer than `patience`.
-async fn hand_over(
-    down: &mpsc::Sender<String>,
-    text: String,
-    patience: Duration,
-) -> Result<(), Ended> {
+async fn hand_over(down: &mpsc::Sender<Text>, text: Text, patience: Duration) -> Result<(), Ended> {
     match down.send_timeout(text, patience).await {
         Ok(()) => Ok(()),
         Err(SendTimeoutError::Timeout(_)) => Err(Ended::Silent),

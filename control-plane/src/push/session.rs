@@ -2,25 +2,33 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use chrono::{DateTime, Utc};
 use contract::{
+    canonical::sha256_hex,
     frames::{Held, Up},
     ids::{NodeId, TenantId},
     section::ContentHash,
     tenant::Region,
 };
+use host::wire::Text;
 use tokio::sync::mpsc;
 
 use super::{
+    hub::Presence,
     inbound::{Inbound, printable},
     outbound::Outbound,
 };
 use crate::{
     ControlPlane, Refusal,
-    nodes::{Holding, Node},
+    nodes::{Admitted, Holding, Node, NodeStanding, NotAdmitted, embedded_name},
+    store::Tx,
 };
 
 /// Longest wait for a node's greeting.
 const GREETING_LIMIT: Duration = Duration::from_secs(10);
+
+/// How often a node's standing is asked of the ledger.
+const LOOK_EVERY: Duration = Duration::from_secs(15);
 
 /// How much of a node's software version is kept.
 const MAX_SOFTWARE_CHARS: usize = 100;
@@ -35,6 +43,22 @@ pub(super) struct Greeting {
     software: String,
     /// What it serves, as far as we believe it.
     pub(super) holds: Vec<Held>,
+    /// The fingerprint of the certificate by which it proved who it is; none for a node of this process.
+    pub(super) certificate: Option<String>,
+}
+
+/// How a node is known before it says a word.
+#[derive(Debug, Clone)]
+pub(super) enum Proof {
+    /// It runs in this process, opened by the same hands.
+    SameProcess,
+    /// It holds the key of a certificate of ours.
+    Certificate {
+        /// Whom the ledger says it stands for.
+        admitted: Admitted,
+        /// The certificate, in DER: the ledger is asked again and again.
+        certificate: Vec<u8>,
+    },
 }
 
 /// Why a session ended.
@@ -46,12 +70,33 @@ pub(super) enum Ended {
     /// It does not speak as agreed.
     #[error("the node broke the protocol: {0}")]
     Protocol(&'static str),
+    /// Its certificate reached its end; it comes again with a newer one.
+    #[error("the node's certificate ended")]
+    Expired,
+    /// It was revoked or removed, or enrolled again.
+    #[error("{0}")]
+    NoLongerAdmitted(String),
+    /// It connected anew.
+    #[error("the node connected anew")]
+    Replaced,
     /// It stopped answering.
     #[error("the node does not answer")]
     Silent,
     /// We cannot serve it.
     #[error("the control plane failed")]
     Failed(#[from] Refusal),
+}
+
+impl Ended {
+    /// Logs what somebody should look at.
+    fn tell(&self) {
+        match self {
+            Self::Failed(error) => tracing::error!(?error, "a node's session failed"),
+            Self::Protocol(reason) => tracing::warn!(reason, "a node broke the protocol"),
+            Self::NoLongerAdmitted(reason) => tracing::warn!(reason, "a node was sent away"),
+            Self::Expired | Self::Replaced | Self::Gone | Self::Silent => {}
+        }
+    }
 }
 
 impl From<crate::store::StoreError> for Ended {
@@ -63,25 +108,59 @@ impl From<crate::store::StoreError> for Ended {
 /// Runs a session to its end.
 pub(super) async fn run(
     control_plane: ControlPlane,
-    mut up: mpsc::Receiver<String>,
-    down: mpsc::Sender<String>,
+    proof: Proof,
+    mut up: mpsc::Receiver<Text>,
+    down: mpsc::Sender<Text>,
 ) {
-    let ended = match greet(&control_plane, &mut up).await {
-        Ok(greeting) => converse(control_plane, greeting, up, down).await,
+    let ended = match greet(&control_plane, &proof, &mut up).await {
+        Ok(greeting) => converse(&control_plane, &proof, greeting, (up, down)).await,
         Err(ended) => ended,
     };
-    match ended {
-        Ended::Failed(error) => tracing::error!(?error, "a node's session failed"),
-        Ended::Protocol(reason) => tracing::warn!(reason, "a node broke the protocol"),
-        Ended::Gone | Ended::Silent => {}
+    ended.tell();
+}
+
+/// Ends when the node may not be here any more. Its standing is asked of the ledger when somebody doubts it, and
+/// now and then in any case: another replica may have revoked it (R-NODE-10: refused within 60 s).
+async fn no_longer_admitted(
+    control_plane: &ControlPlane,
+    proof: &Proof,
+    presence: &Presence<'_>,
+) -> Ended {
+    let Proof::Certificate { certificate, .. } = proof else {
+        return std::future::pending().await;
+    };
+    let mut doubts = presence.doubts();
+    // At once as well: something may have happened between the handshake and the greeting.
+    loop {
+        if let Some(ended) = standing(control_plane, certificate).await {
+            return ended;
+        }
+        tokio::select! {
+            Ok(()) = doubts.changed() => {}
+            () = tokio::time::sleep(LOOK_EVERY) => {}
+        }
+    }
+}
+
+/// Why whoever holds the certificate may not be here any more; `None` if they may.
+async fn standing(control_plane: &ControlPlane, certificate: &[u8]) -> Option<Ended> {
+    match control_plane.admit_node(certificate).await {
+        Ok(_) => None,
+        Err(NotAdmitted::Expired) => Some(Ended::Expired),
+        // A ledger that cannot be read takes nobody's standing.
+        Err(NotAdmitted::Failed(error)) => {
+            tracing::error!(?error, "the ledger cannot be read");
+            None
+        }
+        Err(refused) => Some(Ended::NoLongerAdmitted(refused.reason())),
     }
 }
 
 async fn converse(
-    control_plane: ControlPlane,
+    control_plane: &ControlPlane,
+    proof: &Proof,
     greeting: Greeting,
-    up: mpsc::Receiver<String>,
-    down: mpsc::Sender<String>,
+    (up, down): (mpsc::Receiver<Text>, mpsc::Sender<Text>),
 ) -> Ended {
     let node = greeting.node;
     tracing::info!(%node, region = %greeting.region, "a node connected");
@@ -99,6 +178,8 @@ async fn converse(
     let ended = tokio::select! {
         ended = inbound.run(up) => ended,
         ended = outbound.run(announcements, queued, work) => ended,
+        ended = no_longer_admitted(control_plane, proof, &presence) => ended,
+        () = presence.replaced() => Ended::Replaced,
     };
     drop(presence);
     tracing::info!(%node, reason = %ended, "a node's session ended");
@@ -107,7 +188,8 @@ async fn converse(
 
 async fn greet(
     control_plane: &ControlPlane,
-    up: &mut mpsc::Receiver<String>,
+    proof: &Proof,
+    up: &mut mpsc::Receiver<Text>,
 ) -> Result<Greeting, Ended> {
     let text = tokio::time::timeout(GREETING_LIMIT, up.recv())
         .await
@@ -124,13 +206,30 @@ async fn greet(
             region,
             software: printable(&version).take(MAX_SOFTWARE_CHARS).collect(),
             holds,
+            certificate: match proof {
+                Proof::Certificate { certificate, .. } => Some(sha256_hex(certificate)),
+                Proof::SameProcess => None,
+            },
         },
         _ => return Err(Ended::Protocol("its first frame is not a greeting")),
     };
+    if let Proof::Certificate { admitted, .. } = proof
+        && (greeting.node, &greeting.region) != (admitted.node, &admitted.region)
+    {
+        return Err(Ended::Protocol(
+            "it says it is another node than its certificate",
+        ));
+    }
     if !control_plane.regions().contains(&greeting.region) {
         return Err(Ended::Protocol("its region is not one of ours"));
     }
-    register(control_plane, &mut greeting).await?;
+    match register(control_plane, &mut greeting).await {
+        // Another node of a process took the name at the same moment; there is another one left.
+        Err(Ended::Failed(refusal)) if refusal.is_conflict("already_there") => {
+            register(control_plane, &mut greeting).await?;
+        }
+        other => other?,
+    }
     Ok(greeting)
 }
 
@@ -151,14 +250,7 @@ async fn register(control_plane: &ControlPlane, greeting: &mut Greeting) -> Resu
     if doubted > 0 {
         tracing::warn!(node = %greeting.node, doubted, "a node says it holds what was never released to it");
     }
-    let node = Node {
-        id: greeting.node,
-        region: greeting.region.clone(),
-        software: greeting.software.clone(),
-        first_seen_at: at,
-        last_seen_at: at,
-    };
-    tx.put_node(&node).await?;
+    recognize(&tx, greeting, at).await?;
     for known in tx.list_holdings_of_node(greeting.node).await? {
         if !greeting
             .holds
@@ -187,6 +279,34 @@ async fn register(control_plane: &ControlPlane, greeting: &mut Greeting) -> Resu
     tx.commit().await?;
     control_plane.hub().tell_heard();
     Ok(())
+}
+
+/// Writes down who greeted. A node with a certificate was made and enrolled before; one of this process needs
+/// neither, and is a node from its first word on.
+async fn recognize(tx: &Tx, greeting: &Greeting, at: DateTime<Utc>) -> Result<(), Ended> {
+    let id = greeting.node;
+    if greeting.certificate.is_some() {
+        return match tx.greet_node(id, &greeting.software, at).await? {
+            true => Ok(()),
+            false => Err(Ended::NoLongerAdmitted("the node was revoked".to_owned())),
+        };
+    }
+    let mut node = match tx.find_node(id).await? {
+        Some(node) if node.standing == NodeStanding::Revoked => {
+            return Err(Ended::NoLongerAdmitted("the node was revoked".to_owned()));
+        }
+        Some(node) => node,
+        None => Node::embedded(
+            id,
+            embedded_name(tx, id).await?,
+            greeting.region.clone(),
+            at,
+        ),
+    };
+    node.region = greeting.region.clone();
+    node.software = Some(greeting.software.clone());
+    node.last_seen_at = Some(at);
+    Ok(tx.put_node(&node).await?)
 }
 
 /// Whether what a node says it holds was released: by what is current in its region.

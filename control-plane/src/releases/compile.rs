@@ -20,7 +20,7 @@ use serde_json::json;
 
 use crate::{
     ControlPlane, Refusal,
-    store::{StoredRelease, Tx},
+    store::{News, StoredRelease, Tx},
     tenants::Tenant,
 };
 
@@ -40,6 +40,17 @@ pub(crate) struct Compiled {
     pub(crate) manifest: String,
     /// The sections that the version before did not have.
     pub(crate) new_sections: BTreeMap<ContentHash, String>,
+}
+
+impl Compiled {
+    /// What the other replicas hear of it.
+    pub(crate) fn news(&self) -> News {
+        News::Release {
+            tenant: self.tenant,
+            region: self.region.clone(),
+            version: self.version,
+        }
+    }
 }
 
 impl ControlPlane {

@@ -5,6 +5,7 @@
 mod m0001_governance;
 mod m0002_applications;
 mod m0003_idempotency;
+mod m0004_outbox;
 mod tables;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
@@ -18,6 +19,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0001_governance::Step),
             Box::new(m0002_applications::Step),
             Box::new(m0003_idempotency::Step),
+            Box::new(m0004_outbox::Step),
         ]
     }
 }

@@ -1,6 +1,8 @@
 //! Rows of settings: the few single values the control plane keeps about itself.
 
-use sea_orm::{ActiveValue::Set, EntityTrait, sea_query::OnConflict};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, sea_query::OnConflict,
+};
 
 use super::{StoreError, Tx};
 
@@ -26,6 +28,20 @@ impl Tx {
     pub(crate) async fn find_setting(&self, name: &str) -> Result<Option<String>, StoreError> {
         let found = row::Entity::find_by_id(name).one(&self.db).await?;
         Ok(found.map(|row| row.value))
+    }
+
+    /// The settings of a family, `family:member` each, by name.
+    pub(crate) async fn list_settings(
+        &self,
+        family: &str,
+    ) -> Result<Vec<(String, String)>, StoreError> {
+        let rows = row::Entity::find()
+            .filter(row::Column::Name.starts_with(format!("{family}:")))
+            .order_by_asc(row::Column::Name)
+            .all(&self.db)
+            .await?;
+        let pairs = rows.into_iter().map(|row| (row.name, row.value));
+        Ok(pairs.collect())
     }
 
     /// Writes a setting, over an older value if there is one.

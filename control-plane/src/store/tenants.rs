@@ -142,9 +142,26 @@ impl Tx {
         Ok(there.count(&self.db).await?)
     }
 
-    /// Ids of all tenants, in the order in which they were made.
-    pub(crate) async fn list_tenant_ids(&self) -> Result<Vec<TenantId>, StoreError> {
+    /// Where tenants live.
+    pub(crate) async fn list_tenant_regions(&self) -> Result<Vec<Region>, StoreError> {
+        let regions: Vec<String> = row::Entity::find()
+            .select_only()
+            .column(row::Column::Region)
+            .distinct()
+            .into_tuple()
+            .all(&self.db)
+            .await?;
+        let parsed = regions.iter().map(|region| codec::parse(TABLE, region));
+        parsed.collect()
+    }
+
+    /// Ids of the tenants of a region, in the order in which they were made.
+    pub(crate) async fn list_tenant_ids(
+        &self,
+        region: &Region,
+    ) -> Result<Vec<TenantId>, StoreError> {
         let ids: Vec<String> = row::Entity::find()
+            .filter(row::Column::Region.eq(region.as_str()))
             .select_only()
             .column(row::Column::Id)
             .order_by_asc(row::Column::Id)

@@ -4,7 +4,6 @@ use contract::{
     permission::Permission,
     tenant::{Host, TenantName, TenantStatus},
 };
-use url::Url;
 
 use super::Tenant;
 use crate::{
@@ -52,7 +51,7 @@ impl ControlPlane {
                     "The console signs in at the platform's issuer, so it stays where it is.",
                 ));
             }
-            check_host_free(change.tx(), &self.inner.auth_base_url, host.as_ref()).await?;
+            self.check_host_free(change.tx(), host.as_ref()).await?;
             after.host = host;
         }
         after.version += 1;
@@ -114,25 +113,27 @@ impl ControlPlane {
     }
 }
 
-/// Refuses a host that belongs to someone else already: another tenant, or the installation itself, whose
-/// shared host every other tenant lives on.
-pub(super) async fn check_host_free(
-    tx: &Tx,
-    shared: &Url,
-    host: Option<&Host>,
-) -> Result<(), Refusal> {
-    let Some(host) = host else { return Ok(()) };
-    if shared.host_str() == Some(host.as_str()) {
-        return Err(Refusal::conflict(
-            "host_reserved",
-            format!("{host} is the address tenants share."),
-        ));
-    }
-    match tx.find_tenant_by_host(host).await? {
-        None => Ok(()),
-        Some(_) => Err(Refusal::conflict(
-            "host_taken",
-            format!("Another tenant lives at {host}."),
-        )),
+impl ControlPlane {
+    /// Refuses a host that belongs to someone else already: another tenant, or the installation itself, on
+    /// whose shared hosts every other tenant lives.
+    pub(super) async fn check_host_free(
+        &self,
+        tx: &Tx,
+        host: Option<&Host>,
+    ) -> Result<(), Refusal> {
+        let Some(host) = host else { return Ok(()) };
+        if self.is_shared_host(host.as_str()) {
+            return Err(Refusal::conflict(
+                "host_reserved",
+                format!("{host} is the address tenants share."),
+            ));
+        }
+        match tx.find_tenant_by_host(host).await? {
+            None => Ok(()),
+            Some(_) => Err(Refusal::conflict(
+                "host_taken",
+                format!("Another tenant lives at {host}."),
+            )),
+        }
     }
 }

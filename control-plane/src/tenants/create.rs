@@ -8,7 +8,7 @@ use contract::{
     tenant::{Environment, Host, PLATFORM_SLUG, Region, Slug, TenantName, TenantStatus},
 };
 
-use super::{Tenant, change::check_host_free};
+use super::Tenant;
 use crate::{
     Caller, ControlPlane, Mode, Refusal,
     audit::Event,
@@ -121,7 +121,7 @@ impl ControlPlane {
                 format!("Another tenant has the short name {}.", new.slug),
             ));
         }
-        check_host_free(tx, &self.inner.auth_base_url, new.host.as_ref()).await
+        self.check_host_free(tx, new.host.as_ref()).await
     }
 
     fn new_tenant(&self, new: &NewTenant, at: DateTime<Utc>) -> Tenant {

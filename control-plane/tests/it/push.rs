@@ -203,7 +203,7 @@ async fn who_does_not_speak_as_agreed_is_hung_up_on() {
         holds: Vec::new(),
     };
     link.from_node
-        .send(serde_json::to_string(&hello).unwrap())
+        .send(serde_json::to_string(&hello).unwrap().into())
         .await
         .unwrap();
     assert!(link.to_node.recv().await.is_none());

@@ -12,7 +12,7 @@ use figment::{
     error::{Error, Kind},
     providers::{Env, Format, Toml},
 };
-use host::listen::parse_address;
+use host::{HostPort, listen::parse_address};
 use serde::{
     Deserialize, Deserializer,
     de::{DeserializeOwned, Error as _},
@@ -52,6 +52,16 @@ pub fn read<T: DeserializeOwned>(file: Option<&Path>, flags: impl Provider) -> R
 pub fn address<'de, D: Deserializer<'de>>(given: D) -> Result<SocketAddr, D::Error> {
     let text = String::deserialize(given)?;
     parse_address(&text).map_err(D::Error::custom)
+}
+
+/// For `deserialize_with`: whom to connect to, a name or an IP address with a port.
+///
+/// # Errors
+/// It is neither.
+pub fn host_port<'de, D: Deserializer<'de>>(given: D) -> Result<Option<HostPort>, D::Error> {
+    let text = String::deserialize(given)?;
+    let parsed = text.parse().map(Some);
+    parsed.map_err(|_| D::Error::custom("it must be host:port, such as control.example:7200"))
 }
 
 /// How browsers reach a listener: the URL that was set as `key`, or that of the socket.

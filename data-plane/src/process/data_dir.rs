@@ -11,7 +11,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use contract::ids::{NodeId, TypedId};
+use contract::{
+    ids::{NodeId, TypedId},
+    jws::TrustRoot,
+};
 use host::{Clock, Entropy, Kek, database::tighten, write_atomically};
 
 use super::{Failure, failure::ways_to_give};
@@ -82,6 +85,18 @@ impl DataDir {
     /// Whom a node that works here believes: the public keys of its control plane.
     pub fn trust_file(&self) -> PathBuf {
         self.join("trust.json")
+    }
+
+    /// Writes whom a node that works here must believe.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn write_trust(&self, trust: &TrustRoot) -> Result<(), Failure> {
+        let path = self.trust_file();
+        let mut text = serde_json::to_vec_pretty(trust).expect("a trust root is plain JSON");
+        text.push(b'\n');
+        write_atomically(&path, &text)
+            .map_err(Failure::because(format!("cannot write {}", path.display())))
     }
 
     /// The key that opens everything sealed here, made on the first start.

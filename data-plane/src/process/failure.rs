@@ -45,10 +45,11 @@ pub fn not_opened(error: OpenError) -> Failure {
 }
 
 /// The settings that are flags too.
-const FLAGS: [(&str, &str); 3] = [
+const FLAGS: [(&str, &str); 4] = [
     ("data_dir", "--data-dir"),
     ("console_addr", "--console-addr"),
     ("auth_addr", "--auth-addr"),
+    ("push.join_token_file", "--join-token-file"),
 ];
 
 /// A setting by all its names: the file's, the flag's if there is one, the environment's.

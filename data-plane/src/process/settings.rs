@@ -6,14 +6,14 @@ use std::{
     sync::Arc,
 };
 
-use host::{LogFormat, Secret, Telemetry, TelemetryConfig, telemetry::TelemetryError};
+use host::{HostPort, LogFormat, Secret, Telemetry, TelemetryConfig, telemetry::TelemetryError};
 use rustls::{
     ServerConfig,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
 };
 use serde::Deserialize;
 
-use super::Failure;
+use super::{Failure, config::host_port};
 
 /// How the process logs.
 #[derive(Debug, Clone, Deserialize)]
@@ -140,6 +140,17 @@ impl NodeSettings {
     }
 }
 
+/// How a node reaches its control plane.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PushSettings {
+    /// `host:port` of the control plane, if not what the join token said.
+    #[serde(deserialize_with = "host_port")]
+    pub address: Option<HostPort>,
+    /// A file with a join token, for a process that is no node yet.
+    pub join_token_file: Option<PathBuf>,
+}
+
 /// A setting that may hold a password: given as a value, or better as a file.
 #[derive(Debug, Clone, Copy)]
 pub struct SecretSetting<'a> {
@@ -194,6 +205,20 @@ fn unreadable(key: &str, file: &Path, why: &dyn fmt::Display) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_control_plane_has_a_host_and_a_port() {
+        let read = |address| {
+            let given = serde_json::json!({ "address": address });
+            serde_json::from_value::<PushSettings>(given)
+        };
+        let address = read("control.example:7200").unwrap().address;
+        assert_eq!(address.unwrap().to_string(), "control.example:7200");
+        for wrong in ["control.example", "wss://control.example:7200/", ":1"] {
+            let error = read(wrong).unwrap_err().to_string();
+            assert!(error.starts_with("it must be host:port"), "{error}");
+        }
+    }
 
     #[test]
     fn a_secret_comes_from_one_place() {

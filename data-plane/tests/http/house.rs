@@ -31,7 +31,9 @@ use data_plane::{
     push::NodeLink,
     state::{StateStore, memory::MemoryState},
 };
-use host::{Clock, Entropy, Health, Kek, ManualClock, Observe, Telemetry, TelemetryConfig};
+use host::{
+    Clock, Entropy, Health, Kek, ManualClock, Observe, Telemetry, TelemetryConfig, wire::Text,
+};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
@@ -77,8 +79,8 @@ pub struct House {
     pub mailbox: Mailbox,
     now: Clock,
     signer: ReleaseSigner,
-    to_node: mpsc::Sender<String>,
-    from_node: mpsc::Receiver<String>,
+    to_node: mpsc::Sender<Text>,
+    from_node: mpsc::Receiver<Text>,
     version: u64,
     _dir: tempfile::TempDir,
 }
@@ -311,7 +313,7 @@ impl House {
 
     pub async fn send(&self, frame: &Down) {
         self.to_node
-            .send(serde_json::to_string(frame).unwrap())
+            .send(serde_json::to_string(frame).unwrap().into())
             .await
             .unwrap();
     }

@@ -21,7 +21,7 @@ use data_plane::{
     releases::TenantRuntime,
     state::{StateStore, memory::MemoryState},
 };
-use host::{Clock, Entropy, Health, Kek, ManualClock};
+use host::{Clock, Entropy, Health, Kek, ManualClock, wire::Text};
 use tempfile::TempDir;
 use tokio::sync::mpsc;
 use uuid::Uuid;
@@ -170,8 +170,17 @@ impl Machine {
 
     /// A node with a snapshot of its own on the machine's stores.
     pub async fn try_start(&self, name: &str) -> Result<Node, OpenError> {
+        self.open(name, NodeId::from_uuid(Uuid::from_u128(1))).await
+    }
+
+    /// The machine's node, as who it enrolled to be.
+    pub async fn start_as(&self, id: NodeId) -> Node {
+        self.open("node", id).await.expect("the node starts")
+    }
+
+    async fn open(&self, name: &str, id: NodeId) -> Result<Node, OpenError> {
         Node::open(NodeConfig {
-            node_id: NodeId::from_uuid(Uuid::from_u128(1)),
+            node_id: id,
             region: "local".parse().expect("a region"),
             software_version: "0.1.0".into(),
             data_dir: self.dir.path().join(name),
@@ -229,8 +238,8 @@ fn sqlite(path: &Path) -> String {
 
 /// The control plane's end of a link to a node that runs in the background.
 pub struct Link {
-    down: mpsc::Sender<String>,
-    up: mpsc::Receiver<String>,
+    down: mpsc::Sender<Text>,
+    up: mpsc::Receiver<Text>,
 }
 
 impl Link {
@@ -268,7 +277,7 @@ impl Link {
     }
 
     pub async fn tell_text(&self, text: String) {
-        self.down.send(text).await.expect("the node listens");
+        self.down.send(text.into()).await.expect("the node listens");
     }
 
     pub async fn hear(&mut self) -> Up {

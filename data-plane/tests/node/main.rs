@@ -10,10 +10,16 @@
 
 mod accounts;
 mod arrivals;
+mod authority;
+mod enrolment;
+mod fabric;
 mod grants;
 mod harness;
 mod identity;
+mod joining;
 mod lockout;
+mod network;
+mod process;
 mod purge;
 mod push;
 mod releases;

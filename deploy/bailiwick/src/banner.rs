@@ -29,21 +29,36 @@ pub struct DemoPlace {
     pub credentials: PathBuf,
 }
 
+/// The facts of a control plane whose nodes are elsewhere.
+#[derive(Debug, Clone)]
+pub struct Fleet {
+    /// Where the console is.
+    pub console: String,
+    /// Where nodes connect, `host:port`.
+    pub push: String,
+    /// The one-time link for the first operator, while there is none.
+    pub setup_link: Option<String>,
+    /// The data directory.
+    pub data_dir: PathBuf,
+}
+
 /// The line that programs wait for.
 pub const READY: &str = "Bailiwick is ready.";
 
+impl fmt::Display for Fleet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut rows = set_up(self.setup_link.as_deref());
+        rows.push(("Console", self.console.clone()));
+        rows.push(("Nodes", format!("{} (add them in the console)", self.push)));
+        rows.push(("Data", self.data_dir.display().to_string()));
+        rows.push(("Stop", "Ctrl-C".into()));
+        write(f, rows)
+    }
+}
+
 impl fmt::Display for Banner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut rows: Vec<(&str, String)> = Vec::new();
-        if let Some(link) = &self.setup_link {
-            // First, because until then nobody can sign in at the console.
-            rows.push(("Set up", link.clone()));
-            rows.push((
-                "",
-                "nobody owns this installation yet: open the link within a day to become its owner"
-                    .into(),
-            ));
-        }
+        let mut rows = set_up(self.setup_link.as_deref());
         rows.push(("Console", self.console.clone()));
         if let Some(demo) = &self.demo {
             rows.push(("Demo tenant", demo.issuer.clone()));
@@ -52,12 +67,25 @@ impl fmt::Display for Banner {
         rows.push(("Mail", self.mail.clone()));
         rows.push(("Data", self.data_dir.display().to_string()));
         rows.push(("Stop", "Ctrl-C".into()));
-        writeln!(f, "\n  {READY}\n")?;
-        for (name, value) in rows {
-            writeln!(f, "  {name:<14}{value}")?;
-        }
-        Ok(())
+        write(f, rows)
     }
+}
+
+type Rows = Vec<(&'static str, String)>;
+
+/// The rows of an installation without an owner: first, because until then nobody can sign in at the console.
+fn set_up(link: Option<&str>) -> Rows {
+    let owner = "nobody owns this installation yet: open the link within a day to become its owner";
+    let rows = link.map(|link| vec![("Set up", link.to_owned()), ("", owner.to_owned())]);
+    rows.unwrap_or_default()
+}
+
+fn write(f: &mut fmt::Formatter<'_>, rows: Rows) -> fmt::Result {
+    writeln!(f, "\n  {READY}\n")?;
+    for (name, value) in rows {
+        writeln!(f, "  {name:<14}{value}")?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -71,6 +99,17 @@ mod tests {
             demo: None,
             setup_link: Some("http://127.0.0.1:7000/setup?token=…".into()),
             mail: "http://127.0.0.1:7000/mailbox".into(),
+            data_dir: "/srv/data".into(),
+        };
+        insta::assert_snapshot!(banner.to_string());
+    }
+
+    #[test]
+    fn a_control_plane_of_many_nodes_reads_like_this() {
+        let banner = Fleet {
+            console: "https://console.example".into(),
+            push: "control.example:7200".into(),
+            setup_link: None,
             data_dir: "/srv/data".into(),
         };
         insta::assert_snapshot!(banner.to_string());

@@ -31,6 +31,11 @@ pub enum Command {
     /// Stores lie in the data directory unless the settings name PostgreSQL and Redis; then the same
     /// planes run on those.
     Up(Up),
+    /// Run the control plane of an installation of many nodes: console, admin API, push address
+    ///
+    /// Nodes are processes of their own (`bailiwick-node`). Any number of control planes may run on one
+    /// PostgreSQL; each needs the same `kek` file in its data directory.
+    ControlPlane(ControlPlane),
     /// Print an access token for the admin API
     ///
     /// Whoever can read the data directory may use it, whether `up` is running or not. Each use is
@@ -55,6 +60,20 @@ pub struct Up {
     /// Refused where somebody owns the installation already: the demo's owner has a password in a file.
     #[arg(long)]
     pub demo: bool,
+}
+
+/// `bailiwick control-plane`.
+#[derive(Debug, Args)]
+pub struct ControlPlane {
+    /// Settings that this command line changes.
+    #[command(flatten)]
+    pub settings: Settings,
+    /// Console and admin API [default: 127.0.0.1:7000]
+    #[arg(long, value_name = "IP:PORT", value_parser = parse_address)]
+    pub console_addr: Option<SocketAddr>,
+    /// Where nodes connect [default: 127.0.0.1:7200]
+    #[arg(long, value_name = "IP:PORT", value_parser = parse_address)]
+    pub push_addr: Option<SocketAddr>,
 }
 
 /// `bailiwick token`.
@@ -94,6 +113,8 @@ pub struct Overrides {
     console_addr: Option<SocketAddr>,
     #[serde(skip_serializing_if = "Option::is_none")]
     auth_addr: Option<SocketAddr>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    push_addr: Option<SocketAddr>,
 }
 
 impl Up {
@@ -103,6 +124,19 @@ impl Up {
             data_dir: self.settings.data_dir.clone(),
             console_addr: self.console_addr,
             auth_addr: self.auth_addr,
+            ..Overrides::default()
+        }
+    }
+}
+
+impl ControlPlane {
+    /// The flags that are settings.
+    pub fn overrides(&self) -> Overrides {
+        Overrides {
+            data_dir: self.settings.data_dir.clone(),
+            console_addr: self.console_addr,
+            push_addr: self.push_addr,
+            ..Overrides::default()
         }
     }
 }

@@ -7,9 +7,11 @@
 use std::{
     net::{Ipv4Addr, SocketAddr},
     path::PathBuf,
+    sync::Arc,
 };
 
 use contract::tenant::Region;
+use control_plane::{Bus, LocalBus, RegionPlace};
 use data_plane::{
     http::TrustedProxies,
     process::{
@@ -20,6 +22,11 @@ use data_plane::{
 use host::{HostPort, Secret};
 use serde::Deserialize;
 use url::Url;
+
+use crate::bus::RedisBus;
+
+/// On which control planes of one installation ring; one Redis database serves one installation.
+const BUS_CHANNEL: &str = "bailiwick:outbox";
 
 /// Every setting of `bailiwick up` and `bailiwick token`.
 #[derive(Debug, Clone, Deserialize)]
@@ -33,12 +40,20 @@ pub struct Config {
     /// Where tenant endpoints listen.
     #[serde(deserialize_with = "address")]
     pub auth_addr: SocketAddr,
+    /// Where nodes connect (`bailiwick control-plane`).
+    #[serde(deserialize_with = "address")]
+    pub push_addr: SocketAddr,
+    /// How nodes reach it, if not at `push_addr`: `host:port`, as join tokens name it.
+    pub push_address: Option<String>,
     /// How browsers reach the console, if not at `console_addr`.
     pub console_url: Option<Url>,
     /// How browsers reach tenant endpoints, if not at `auth_addr`; the beginning of each issuer.
     pub auth_base_url: Option<Url>,
     /// The region of this installation.
     pub region: Region,
+    /// The regions of an installation of many nodes, the platform tenant's first; replaces `region` and
+    /// `auth_base_url` (`bailiwick control-plane`).
+    pub regions: Vec<RegionSettings>,
     /// Logs.
     pub log: Log,
     /// An OTLP/HTTP collector, such as `http://collector:4318`.
@@ -65,6 +80,21 @@ pub struct ControlPlaneSettings {
     pub database_url: Option<Secret>,
     /// A file that holds it.
     pub database_url_file: Option<PathBuf>,
+    /// `redis://…` or `rediss://…`: where control planes on one database wake each other. Without it they
+    /// look once a second.
+    pub bus_url: Option<Secret>,
+    /// A file that holds it.
+    pub bus_url_file: Option<PathBuf>,
+}
+
+/// A region, and how browsers reach its nodes.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RegionSettings {
+    /// Its name.
+    pub name: Region,
+    /// The beginning of each issuer there.
+    pub auth_base_url: Url,
 }
 
 /// Calls to places inside our own network.
@@ -81,8 +111,11 @@ impl Default for Config {
             data_dir: PathBuf::from("bailiwick-data"),
             console_addr: SocketAddr::from((Ipv4Addr::LOCALHOST, 7000)),
             auth_addr: SocketAddr::from((Ipv4Addr::LOCALHOST, 7100)),
+            push_addr: SocketAddr::from((Ipv4Addr::LOCALHOST, 7200)),
+            push_address: None,
             console_url: None,
             auth_base_url: None,
+            regions: Vec::new(),
             region: "local".parse().expect("a well-formed region"),
             log: Log::default(),
             otlp_endpoint: None,
@@ -108,6 +141,30 @@ impl ControlPlaneSettings {
             file: self.database_url_file.as_deref(),
         }
         .read_or(embedded)
+    }
+
+    /// How control planes on one database wake each other.
+    ///
+    /// # Errors
+    /// Two sources, an unreadable file, or an address that is not one of Redis.
+    pub fn bus(&self) -> Result<Arc<dyn Bus>, Failure> {
+        let key = "control_plane.bus_url";
+        let setting = SecretSetting {
+            key,
+            value: self.bus_url.as_ref(),
+            file: self.bus_url_file.as_deref(),
+        };
+        let Some(url) = setting.read()? else {
+            return Ok(Arc::new(LocalBus::default()));
+        };
+        match RedisBus::start(url.expose(), BUS_CHANNEL) {
+            Ok(bus) => Ok(Arc::new(bus)),
+            // The error may quote the address, which may hold a password.
+            Err(_) => Err(Failure::setting(
+                key,
+                "it is not an address such as redis://cache:6379/0",
+            )),
+        }
     }
 }
 
@@ -138,6 +195,58 @@ pub struct Addresses {
 }
 
 impl Config {
+    /// The regions of `bailiwick control-plane`, each at an address that browsers can use.
+    ///
+    /// # Errors
+    /// No region has an address, an address that browsers could not use, or the same things said twice.
+    pub fn region_places(&self) -> Result<Vec<RegionPlace>, Failure> {
+        let listed = match (&self.auth_base_url, self.regions.as_slice()) {
+            (Some(_), [_, ..]) => {
+                let why = "regions is set as well; each region names its own";
+                return Err(Failure::setting("auth_base_url", why));
+            }
+            (None, []) => {
+                let why =
+                    "it is needed, or regions: nodes are elsewhere, so their address must be said";
+                return Err(Failure::setting("auth_base_url", why));
+            }
+            (Some(url), []) => vec![(&self.region, url)],
+            (None, regions) => regions
+                .iter()
+                .map(|region| (&region.name, &region.auth_base_url))
+                .collect(),
+        };
+        listed
+            .into_iter()
+            .map(|(region, url)| {
+                // A URL that was set is judged by itself, whatever socket there is.
+                let nowhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
+                let url = reached_at("auth_base_url", Some(url), nowhere, true)?;
+                Ok(RegionPlace::new(region.clone(), url))
+            })
+            .collect()
+    }
+
+    /// How nodes reach the push socket.
+    ///
+    /// # Errors
+    /// `push_address` is not `host:port`, or is needed because the socket listens everywhere.
+    pub fn push_place(&self, socket: SocketAddr) -> Result<HostPort, Failure> {
+        match &self.push_address {
+            Some(text) => text
+                .parse()
+                .map_err(|error| Failure::setting("push_address", error)),
+            None if socket.ip().is_unspecified() => {
+                let why = "push_addr is every address, so nodes must be told one";
+                Err(Failure::setting("push_address", why))
+            }
+            None => Ok(socket
+                .to_string()
+                .parse()
+                .expect("an address with a port is host:port")),
+        }
+    }
+
     /// The URLs that were set, or those of the sockets.
     ///
     /// # Errors

@@ -5,12 +5,16 @@
 //! same. The control plane's releases reach the node as signed frames over a channel, verified like any
 //! that crossed a network.
 //!
-//! The way through: [`cli`] and [`config`] → [`up`] or [`token`] → [`planes`] → [`surfaces`]. A method of a
+//! `control-plane` runs the control plane alone, for nodes that connect over the network.
+//!
+//! The way through: [`cli`] and [`config`] → [`up`], [`control`] or [`token`] → [`planes`] → [`surfaces`]. A method of a
 //! plane that only this crate needs is a sign that logic leaked into composition.
 
 pub mod banner;
+pub mod bus;
 pub mod cli;
 pub mod config;
+pub mod control;
 pub mod demo;
 pub mod mailbox;
 pub mod planes;
@@ -37,6 +41,11 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Up(up) => {
             let config: Config = read(up.settings.config.as_deref(), provide(up.overrides()))?;
             up::run(&config, up.demo).await
+        }
+        Command::ControlPlane(asked) => {
+            let config: Config =
+                read(asked.settings.config.as_deref(), provide(asked.overrides()))?;
+            control::run(&config).await
         }
         Command::Token(token) => {
             let config: Config =

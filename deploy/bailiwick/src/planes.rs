@@ -6,18 +6,14 @@
 use std::{sync::Arc, time::Duration};
 
 use contract::jws::TrustRoot;
-use control_plane::{ControlPlane, ControlPlaneConfig, OpenError};
+use control_plane::{ControlPlane, ControlPlaneConfig, OpenError, RegionPlace};
 use data_plane::{
     Node, NodeConfig,
-    process::{
-        DataDir, Failure,
-        choose::{self, Post},
-        failure::not_opened,
-    },
+    process::{DataDir, Failure, choose::Post, failure::not_opened},
     push::NodeLink,
-    state::{StateStore, memory::MemoryState},
+    state::StateStore,
 };
-use host::{Clock, Entropy, Health, Kek, Shutdown, Telemetry, write_atomically};
+use host::{Clock, Entropy, Health, HostPort, Kek, Shutdown, Telemetry};
 use url::Url;
 
 use crate::config::Config;
@@ -76,14 +72,16 @@ pub async fn open_control_plane(
     config: &Config,
     dir: &DataDir,
     means: &Means,
-    auth_base_url: Url,
+    regions: Vec<RegionPlace>,
+    push_address: Option<HostPort>,
 ) -> Result<ControlPlane, Failure> {
     let embedded = dir.sqlite_url("control.db");
     let database_url = config.control_plane.database_url(embedded)?;
     let control_plane = ControlPlane::open(ControlPlaneConfig {
         database_url: database_url.expose().to_owned(),
-        auth_base_url,
-        regions: vec![config.region.clone()],
+        regions,
+        push_address,
+        bus: config.control_plane.bus()?,
         kek: means.kek.clone(),
         clock: means.clock.clone(),
         entropy: means.entropy.clone(),
@@ -145,38 +143,6 @@ pub struct NodeParts {
     pub post: Post,
     /// Where browsers reach it.
     pub auth_base_url: Url,
-}
-
-impl NodeParts {
-    /// Parts that keep nothing and reach nobody: for reading a node's keys beside a running one.
-    ///
-    /// # Errors
-    /// The mail settings contradict themselves.
-    pub fn aside(
-        config: &Config,
-        means: &Means,
-        trust: TrustRoot,
-        auth_base_url: Url,
-    ) -> Result<Self, Failure> {
-        Ok(Self {
-            state: Arc::new(MemoryState::new(means.clock.clone())),
-            trust,
-            post: choose::post(&config.mail, &means.clock)?,
-            auth_base_url,
-        })
-    }
-}
-
-/// Writes whom a node of this installation must believe.
-///
-/// # Errors
-/// The file cannot be written.
-pub fn write_trust(dir: &DataDir, trust: &TrustRoot) -> Result<(), Failure> {
-    let path = dir.trust_file();
-    let mut text = serde_json::to_vec_pretty(trust).expect("a trust root is plain JSON");
-    text.push(b'\n');
-    write_atomically(&path, &text)
-        .map_err(Failure::because(format!("cannot write {}", path.display())))
 }
 
 impl Planes {

@@ -4,14 +4,22 @@
 
 use std::net::{SocketAddr, TcpListener};
 
-use actix_web::{dev::Server, middleware::from_fn, web::scope};
+use actix_web::{
+    dev::Server,
+    middleware::from_fn,
+    web::{ServiceConfig, scope},
+};
 use console::{Console, ConsoleConfig};
-use control_plane::platform::{ConsoleClient, PlatformClients};
+use control_plane::{
+    ControlPlane,
+    platform::{ConsoleClient, PlatformClients},
+};
 use data_plane::{
+    Node,
     http::refuse_oversized,
     mailer::Mailbox,
     process::{
-        Failure,
+        Failure, Tls,
         entry::listen,
         failure::ways_to_give,
         server::{Patience, Surface},
@@ -23,7 +31,7 @@ use url::Url;
 use crate::{
     config::{Addresses, Config},
     mailbox,
-    planes::{Means, Planes},
+    planes::Means,
 };
 
 /// The sockets, taken before anything slow happens.
@@ -68,38 +76,57 @@ impl Sockets {
     ///
     /// # Errors
     /// Certificate or key cannot be used, or the workers cannot start.
-    pub fn serve(self, made: Made<'_>) -> Result<[Server; 2], Failure> {
-        let surface = |https| -> Result<Surface, Failure> {
-            let Means {
-                telemetry,
-                clock,
-                entropy,
-                health,
-                ..
-            } = made.means.clone();
-            Ok(Surface {
-                observe: Observe::new(telemetry.http_metrics(), clock, entropy),
-                health,
-                telemetry,
-                tls: made
-                    .config
-                    .tls
-                    .as_ref()
-                    .map(|tls| tls.server_config())
-                    .transpose()?,
-                https,
-                proxies: made.config.trusted_proxies.clone(),
-                patience: Patience::default(),
-            })
+    pub fn serve(self, operators: Operators<'_>, node: &Node) -> Result<[Server; 2], Failure> {
+        let setting = operators.setting;
+        let node = node.clone();
+        let tenants = move |routes: &mut ServiceConfig| {
+            data_plane::http::configure(routes, &node);
         };
-        let Planes {
-            control_plane,
-            node,
-        } = made.planes.clone();
-        let (console, public_url) = (made.console, made.addresses.console.clone());
-        let mailbox = made.mailbox.map(mailbox::routes);
-        let operators = move |routes: &mut actix_web::web::ServiceConfig| {
-            let everything = |routes: &mut actix_web::web::ServiceConfig| {
+        Ok([
+            operators.serve(self.console)?,
+            setting
+                .surface(&setting.addresses.auth)?
+                .serve(self.auth, tenants)
+                .map_err(Failure::because(NO_WORKERS))?,
+        ])
+    }
+}
+
+/// Where everything stands.
+#[derive(Clone, Copy)]
+pub struct Setting<'a> {
+    /// The settings.
+    pub config: &'a Config,
+    /// How browsers reach the listeners.
+    pub addresses: &'a Addresses,
+    /// Clock, chance, health, telemetry.
+    pub means: &'a Means,
+}
+
+/// What the listener for operators is made of.
+pub struct Operators<'a> {
+    /// Where it stands.
+    pub setting: Setting<'a>,
+    /// Who answers.
+    pub control_plane: ControlPlane,
+    /// The console.
+    pub console: Console,
+    /// The mailbox, if mail stays in this process.
+    pub mailbox: Option<Mailbox>,
+}
+
+impl Operators<'_> {
+    /// Serves console, admin API and mailbox.
+    ///
+    /// # Errors
+    /// Certificate or key cannot be used, or the workers cannot start.
+    pub fn serve(self, listener: TcpListener) -> Result<Server, Failure> {
+        let setting = self.setting;
+        let public_url = setting.addresses.console.clone();
+        let (control_plane, console) = (self.control_plane, self.console);
+        let mailbox = self.mailbox.map(mailbox::routes);
+        let routes = move |routes: &mut ServiceConfig| {
+            let everything = |routes: &mut ServiceConfig| {
                 control_plane::http::configure(routes, &control_plane, &public_url);
                 if let Some(mailbox) = &mailbox {
                     mailbox(routes);
@@ -110,35 +137,36 @@ impl Sockets {
             let limited = scope("").wrap(from_fn(refuse_oversized));
             routes.service(limited.configure(everything));
         };
-        let tenants = move |routes: &mut actix_web::web::ServiceConfig| {
-            data_plane::http::configure(routes, &node);
-        };
-        let cannot = "cannot start the HTTP workers";
-        Ok([
-            surface(is_https(&made.addresses.console))?
-                .serve(self.console, operators)
-                .map_err(Failure::because(cannot))?,
-            surface(is_https(&made.addresses.auth))?
-                .serve(self.auth, tenants)
-                .map_err(Failure::because(cannot))?,
-        ])
+        setting
+            .surface(&setting.addresses.console)?
+            .serve(listener, routes)
+            .map_err(Failure::because(NO_WORKERS))
     }
 }
 
-/// What the surfaces are made of.
-pub struct Made<'a> {
-    /// The settings.
-    pub config: &'a Config,
-    /// How browsers reach both.
-    pub addresses: &'a Addresses,
-    /// Clock, chance, health, telemetry.
-    pub means: &'a Means,
-    /// The planes.
-    pub planes: &'a Planes,
-    /// The console.
-    pub console: Console,
-    /// The mailbox, if mail stays in this process.
-    pub mailbox: Option<Mailbox>,
+const NO_WORKERS: &str = "cannot start the HTTP workers";
+
+impl Setting<'_> {
+    /// A listener that browsers reach at this address.
+    fn surface(&self, reached_at: &Url) -> Result<Surface, Failure> {
+        let Means {
+            telemetry,
+            clock,
+            entropy,
+            health,
+            ..
+        } = self.means.clone();
+        let tls = self.config.tls.as_ref();
+        Ok(Surface {
+            observe: Observe::new(telemetry.http_metrics(), clock, entropy),
+            health,
+            telemetry,
+            tls: tls.map(Tls::server_config).transpose()?,
+            https: is_https(reached_at),
+            proxies: self.config.trusted_proxies.clone(),
+            patience: Patience::default(),
+        })
+    }
 }
 
 /// How the platform tenant knows the console.
@@ -162,21 +190,25 @@ pub fn console_client(addresses: &Addresses) -> Result<ConsoleClient, Failure> {
 /// # Errors
 /// The issuer is no URL, or the egress settings are wrong.
 pub fn console(
-    config: &Config,
-    addresses: &Addresses,
-    planes: &Planes,
+    setting: Setting<'_>,
+    control_plane: &ControlPlane,
     clients: PlatformClients,
     mailbox: bool,
 ) -> Result<Console, Failure> {
+    let Setting {
+        config,
+        addresses,
+        means,
+    } = setting;
     let made = Console::new(ConsoleConfig {
-        control_plane: planes.control_plane.clone(),
+        control_plane: control_plane.clone(),
         public_url: addresses.console.clone(),
         platform: clients.tenant,
         issuer: clients.issuer,
         client_id: clients.console_client_id,
         client_secret: clients.console_secret,
         egress: egress(config, addresses)?,
-        clock: planes.node.clock().clone(),
+        clock: means.clock.clone(),
         mailbox: mailbox.then(|| mailbox_url(addresses)),
     });
     made.map_err(Failure::because("cannot make the console"))
@@ -207,7 +239,11 @@ fn is_https(url: &Url) -> bool {
     url.scheme() == "https"
 }
 
-fn local(listener: &TcpListener) -> Result<SocketAddr, Failure> {
+/// The address a listener got.
+///
+/// # Errors
+/// The system does not tell.
+pub fn local(listener: &TcpListener) -> Result<SocketAddr, Failure> {
     listener
         .local_addr()
         .map_err(Failure::because("cannot read a socket's address"))

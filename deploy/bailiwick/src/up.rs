@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use actix_web::dev::Server;
-use control_plane::platform::PlatformClients;
+use control_plane::{RegionPlace, platform::PlatformClients};
 use data_plane::process::{
     DataDir, Failure,
     choose::{self, Post},
@@ -19,10 +19,10 @@ use crate::{
     banner::{Banner, DemoPlace},
     config::{Addresses, Config},
     demo,
-    planes::{Means, NodeParts, Planes, open_control_plane, open_node, write_trust},
+    planes::{Means, NodeParts, Planes, open_control_plane, open_node},
     refused::refused,
     say,
-    surfaces::{Made, Sockets, console, console_client, mailbox_url},
+    surfaces::{Operators, Setting, Sockets, console, console_client, mailbox_url},
 };
 
 /// How long the node may take before the log says what it waits for.
@@ -91,6 +91,10 @@ impl Starting<'_> {
         stop_on(shutdown.clone(), handles).map_err(Failure::because("cannot hear signals"))?;
         tokio::spawn(planes.clone().keep_linked(shutdown.clone()));
         tokio::spawn(planes.node.clone().keep_tidy());
+        tokio::spawn({
+            let (control_plane, shutdown) = (planes.control_plane.clone(), shutdown.clone());
+            async move { control_plane.follow_replicas(shutdown).await }
+        });
         let mut serving = tokio::spawn(futures::future::try_join_all(servers));
 
         let become_ready = async {
@@ -133,7 +137,8 @@ impl Starting<'_> {
         let Post { mailer, mailbox } = choose::post(&config.mail, &means.clock)?;
         let state = choose::state_store(&config.node.state_url()?, &means.clock).await?;
 
-        let control_plane = open_control_plane(config, dir, means, addresses.auth.clone()).await?;
+        let place = RegionPlace::new(config.region.clone(), addresses.auth.clone());
+        let control_plane = open_control_plane(config, dir, means, vec![place], None).await?;
         let clients = control_plane
             .ensure_platform(console_client(addresses)?)
             .await
@@ -142,7 +147,7 @@ impl Starting<'_> {
             demo::check_place(&control_plane, means, dir).await?;
         }
         let trust = control_plane.trust_root();
-        write_trust(dir, &trust)?;
+        dir.write_trust(&trust)?;
         let parts = NodeParts {
             state,
             trust,
@@ -157,22 +162,21 @@ impl Starting<'_> {
             control_plane,
             node,
         };
-        let console = console(
-            config,
-            addresses,
-            &planes,
-            clients.clone(),
-            mailbox.is_some(),
-        )?;
-        let has_mailbox = mailbox.is_some();
-        let servers = sockets.serve(Made {
+        let setting = Setting {
             config,
             addresses,
             means,
-            planes: &planes,
+        };
+        let control_plane = planes.control_plane.clone();
+        let console = console(setting, &control_plane, clients.clone(), mailbox.is_some())?;
+        let has_mailbox = mailbox.is_some();
+        let operators = Operators {
+            setting,
+            control_plane,
             console,
             mailbox,
-        })?;
+        };
+        let servers = sockets.serve(operators, &planes.node)?;
         Ok(Opened {
             planes,
             clients,

@@ -146,7 +146,7 @@ fn identifier(visit: &Visit, here: Option<&Tenant>, text: &str) -> Option<Found>
         return Some(at("Application", format!("{base}apps/{text}"), "app"));
     }
     if text.parse::<NodeId>().is_ok() && visit.may(Permission::NodesView) {
-        return Some(at("Node", "/p/nodes".to_owned(), "node"));
+        return Some(at("Node", format!("/p/nodes/{text}"), "node"));
     }
     let tenant: TenantId = text.parse().ok()?;
     let known = visit
@@ -183,6 +183,7 @@ async fn pages(visit: &Visit, here: Option<&Tenant>, text: &str) -> Result<Vec<F
     }
     let may = |permission: &Permission| visit.may(*permission);
     found.extend(pages_of(Place::Platform, "/p/", "Platform", text, &may));
+    found.extend(pages_about_nodes(visit, text));
     if matches("profile and preferences", text) {
         found.push(Found {
             group: "Pages",
@@ -230,6 +231,30 @@ fn policies_of(tenant: &Tenant, text: &str) -> Vec<Found> {
             detail: tenant.name.to_string(),
             href: format!("{base}policies/{kind}"),
             icon: "policy",
+        })
+        .collect()
+}
+
+/// What one does with nodes, below the list that the navigation has. With nothing typed the list is enough.
+fn pages_about_nodes(visit: &Visit, text: &str) -> Vec<Found> {
+    let all = [
+        ("New node", "new", Permission::NodesManage, "plus"),
+        (
+            "Node authorities",
+            "authorities",
+            Permission::NodesView,
+            "key",
+        ),
+    ];
+    let sought = all.into_iter().filter(|_| !text.is_empty());
+    sought
+        .filter(|(label, _, permission, _)| visit.may(*permission) && matches(label, text))
+        .map(|(label, path, _, icon)| Found {
+            group: "Pages",
+            label: label.to_owned(),
+            detail: "Platform".to_owned(),
+            href: format!("/p/nodes/{path}"),
+            icon,
         })
         .collect()
 }

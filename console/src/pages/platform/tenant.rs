@@ -17,7 +17,10 @@ use control_plane::{
 };
 use leptos::prelude::*;
 
-use super::tenants::status;
+use super::{
+    nodes::{self, serves},
+    tenants::status,
+};
 use crate::{
     denial::again,
     fault::Fault,
@@ -151,7 +154,7 @@ async fn look(visit: &Visit) -> Result<Seen, Fault> {
         issuer: control_plane.issuer(tenant),
         nodes: nodes
             .into_iter()
-            .filter(|state| state.node.region == tenant.region)
+            .filter(|state| serves(state) && state.node.region == tenant.region)
             .collect(),
         open: !open.is_empty(),
         oversight,
@@ -175,7 +178,7 @@ fn page(visit: &Visit, seen: &Seen, form: &Form) -> AnyView {
         {visit.query("new").map(|_| next_steps(tenant, &seen.issuer))}
         {owner(visit, seen, form)}
         <Card title="Configuration" padded=true><KeyValue facts=facts(visit, seen) /></Card>
-        <Card title="Nodes" sub="Which version each node of the region serves">{nodes(visit, seen)}</Card>
+        <Card title="Nodes" sub="Which version each node of the region serves">{served_by(visit, seen)}</Card>
         {visit.may(Permission::TenantsUpdate).then(|| danger(visit, tenant, form))}
     }
     .into_any()
@@ -250,7 +253,7 @@ fn facts(visit: &Visit, seen: &Seen) -> Vec<(String, AnyView)> {
     facts
 }
 
-fn nodes(visit: &Visit, seen: &Seen) -> AnyView {
+fn served_by(visit: &Visit, seen: &Seen) -> AnyView {
     if seen.nodes.is_empty() {
         return view! {
             <Empty icon_name="node" title="No node to show"
@@ -281,10 +284,10 @@ fn nodes(visit: &Visit, seen: &Seen) -> AnyView {
             };
             view! {
                 <tr>
-                    <td>{id(state.node.id)}</td>
+                    <td><a href=nodes::href(visit, &state.node, "")>{state.node.name.to_string()}</a></td>
                     <td class="num">{version}</td>
                     <td>{remark}</td>
-                    <td>{time(state.node.last_seen_at, visit.now())}</td>
+                    <td>{nodes::last_seen(visit, &state.node)}</td>
                 </tr>
             }
             .into_any()

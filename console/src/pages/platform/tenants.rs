@@ -7,6 +7,7 @@ use contract::{ids::TenantId, permission::Permission, tenant::TenantStatus};
 use control_plane::{Page, nodes::NodeState, tenants::Tenant};
 use leptos::prelude::*;
 
+use super::nodes::serves;
 use crate::{
     fault::Fault,
     kit::*,
@@ -141,7 +142,8 @@ impl Behind {
 
 fn count_behind(nodes: &[NodeState]) -> BTreeMap<TenantId, Behind> {
     let mut behind: BTreeMap<TenantId, Behind> = BTreeMap::new();
-    for lag in nodes.iter().flat_map(|state| &state.behind) {
+    let serving = nodes.iter().filter(|state| serves(state));
+    for lag in serving.flat_map(|state| &state.behind) {
         let entry = behind.entry(lag.tenant).or_default();
         entry.nodes += 1;
         entry.rejected += usize::from(lag.rejected.is_some());

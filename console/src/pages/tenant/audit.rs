@@ -183,15 +183,20 @@ fn via(stored: &str) -> &str {
 /// What it was about, with a way to it where it has a page, and to everything else about it.
 fn about(visit: &Visit, object: &AuditObject) -> AnyView {
     let all = narrowed(visit, "object", &object.id);
-    let label = match (visit.tenant_if_any(), page_of(object)) {
-        (Some(_), Some(page)) => {
+    let page = match visit.tenant_if_any() {
+        Some(_) => page_of(object),
+        None => platform_page_of(object),
+    };
+    let label = match page {
+        Some(page) => {
             let href = visit.href(&page);
             view! { <a href=href>{object.label.clone()}</a> }.into_any()
         }
-        _ => object.label.clone().into_any(),
+        None => object.label.clone().into_any(),
     };
     let kind = object.kind.replace('_', " ");
-    view! { {label}<small>{kind}" · "<a href=all>"all about it"</a></small> }.into_any()
+    // Room between the two links, for fingers (WCAG 2.5.8).
+    view! { <div class="stack tight">{label}<small>{kind}" · "<a href=all>"all about it"</a></small></div> }.into_any()
 }
 
 fn page_of(object: &AuditObject) -> Option<String> {
@@ -202,6 +207,14 @@ fn page_of(object: &AuditObject) -> Option<String> {
         "policy" => Some(format!("policies/{id}")),
         "duty" => Some(format!("responsibility#{id}")),
         "operator" => Some("roles".to_owned()),
+        _ => None,
+    }
+}
+
+fn platform_page_of(object: &AuditObject) -> Option<String> {
+    match object.kind.as_str() {
+        "node" => Some(format!("nodes/{}", object.id)),
+        "authority" => Some("nodes/authorities".to_owned()),
         _ => None,
     }
 }

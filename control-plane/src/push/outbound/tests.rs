@@ -7,7 +7,10 @@ use contract::{
 use host::{Clock, Entropy, Kek};
 
 use super::*;
-use crate::{ControlPlaneConfig, push::session};
+use crate::{
+    ControlPlaneConfig, RegionPlace,
+    push::session::{self, Proof},
+};
 
 #[tokio::test]
 async fn a_node_that_takes_no_frame_is_silent_and_one_that_left_is_gone() {
@@ -30,8 +33,12 @@ async fn a_node_that_takes_no_frame_holds_no_connection_to_the_database() {
     // In memory there is one connection: whoever holds it keeps everybody else out.
     let cp = ControlPlane::open(ControlPlaneConfig {
         database_url: "sqlite::memory:".into(),
-        auth_base_url: "http://127.0.0.1:7100".parse().unwrap(),
-        regions: vec!["local".parse().unwrap()],
+        regions: vec![RegionPlace::new(
+            "local".parse().unwrap(),
+            "http://127.0.0.1:7100".parse().unwrap(),
+        )],
+        push_address: None,
+        bus: std::sync::Arc::new(crate::LocalBus::default()),
         kek: Kek::from_bytes([7; 32]),
         clock: Clock::system(),
         entropy: Entropy::seeded(7),
@@ -41,7 +48,7 @@ async fn a_node_that_takes_no_frame_holds_no_connection_to_the_database() {
     cp.ensure_platform_tenant().await.unwrap();
     let (down, mut to_node) = mpsc::channel(1);
     let (from_node, up) = mpsc::channel(1);
-    let session = tokio::spawn(session::run(cp.clone(), up, down));
+    let session = tokio::spawn(session::run(cp.clone(), Proof::SameProcess, up, down));
     let hello = Up::Hello {
         node: NodeId::from_uuid(uuid::Uuid::from_u128(1)),
         region: "local".parse().unwrap(),
@@ -49,7 +56,7 @@ async fn a_node_that_takes_no_frame_holds_no_connection_to_the_database() {
         holds: Vec::new(),
     };
     let hello = serde_json::to_string(&hello).unwrap();
-    from_node.send(hello).await.unwrap();
+    from_node.send(hello.into()).await.unwrap();
     // The index comes out, so the comparison has begun; its next frames find the link full.
     to_node.recv().await.unwrap();
     while to_node.is_empty() {

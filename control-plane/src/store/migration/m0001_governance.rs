@@ -1,4 +1,4 @@
-//! Step 1: tenants, operators, responsibilities, policies, releases, nodes and the audit log.
+//! Step 1: tenants, operators, responsibilities, policies, releases, nodes and their authorities, the audit log.
 //!
 //! Types are those both databases share: ids and JSON as text, counts as 64-bit integers, times with time
 //! zone. Tables that grow without end are keyed by tenant first, so that a tenant's rows lie together.
@@ -6,7 +6,7 @@
 use sea_orm_migration::{
     prelude::*,
     schema::{
-        big_integer, big_integer_null, text, text_null, timestamp_with_time_zone,
+        big_integer, big_integer_null, blob, blob_null, text, text_null, timestamp_with_time_zone,
         timestamp_with_time_zone_null,
     },
 };
@@ -30,6 +30,8 @@ impl MigrationTrait for Step {
             .chain(operator_tables())
             .chain(policy_tables())
             .chain(release_tables())
+            .chain(node_tables())
+            .chain(certificate_tables())
             .chain(record_tables());
         create(manager, tables, UNIQUE, SEARCHED).await
     }
@@ -45,6 +47,14 @@ const UNIQUE: &[NamedIndex] = &[
         "assignments",
         &["operator_id", "role", "scope"],
     ),
+    ("nodes_by_name", "nodes", &["name"]),
+    ("nodes_by_join_token", "nodes", &["join_hash"]),
+    (
+        "node_certificates_by_key",
+        "node_certificates",
+        &["key_sha256"],
+    ),
+    ("authorities_by_slot", "authorities", &["slot"]),
     ("audit_events_by_id", "audit_events", &["id"]),
 ];
 
@@ -52,6 +62,11 @@ const SEARCHED: &[NamedIndex] = &[
     ("tenants_by_region", "tenants", &["region"]),
     ("assignments_by_scope", "assignments", &["scope"]),
     ("node_holdings_by_tenant", "node_holdings", &["tenant_id"]),
+    (
+        "node_certificates_by_node",
+        "node_certificates",
+        &["node_id"],
+    ),
 ];
 
 fn tenant_tables() -> Vec<TableCreateStatement> {
@@ -173,14 +188,42 @@ fn release_tables() -> Vec<TableCreateStatement> {
             ],
         ),
         table(
+            "tenant_keys",
+            &["tenant_id", "kid"],
+            vec![
+                text("tenant_id"),
+                text("kid"),
+                text("alg"),
+                text("jwk"),
+                timestamp_with_time_zone("created_at"),
+            ],
+        ),
+    ]
+}
+
+fn node_tables() -> Vec<TableCreateStatement> {
+    vec![
+        table(
             "nodes",
             &["id"],
             vec![
                 text("id"),
+                text("name"),
                 text("region"),
-                text("software"),
-                timestamp_with_time_zone("first_seen_at"),
-                timestamp_with_time_zone("last_seen_at"),
+                text("standing"),
+                text_null("software"),
+                timestamp_with_time_zone_null("first_seen_at"),
+                timestamp_with_time_zone_null("last_seen_at"),
+                timestamp_with_time_zone_null("certificate_ends_at"),
+                // Of the join token: its hash stays after it was used, so that a second use is known as one.
+                text_null("join_hash"),
+                timestamp_with_time_zone_null("join_expires_at"),
+                timestamp_with_time_zone_null("join_spent_at"),
+                timestamp_with_time_zone("created_at"),
+                timestamp_with_time_zone_null("revoked_at"),
+                text_null("revoked_reason"),
+                big_integer("version"),
+                timestamp_with_time_zone("updated_at"),
             ],
         ),
         table(
@@ -195,15 +238,36 @@ fn release_tables() -> Vec<TableCreateStatement> {
                 timestamp_with_time_zone("at"),
             ],
         ),
+    ]
+}
+
+fn certificate_tables() -> Vec<TableCreateStatement> {
+    vec![
         table(
-            "tenant_keys",
-            &["tenant_id", "kid"],
+            "node_certificates",
+            &["fingerprint"],
             vec![
-                text("tenant_id"),
-                text("kid"),
-                text("alg"),
-                text("jwk"),
+                text("fingerprint"),
+                text("node_id"),
+                text("key_sha256"),
+                timestamp_with_time_zone("issued_at"),
+                timestamp_with_time_zone("ends_at"),
+                timestamp_with_time_zone_null("revoked_at"),
+            ],
+        ),
+        table(
+            "authorities",
+            &["fingerprint"],
+            vec![
+                text("fingerprint"),
+                // `next` or `signing`, each at most once; none for one that retires.
+                text_null("slot"),
+                blob("certificate"),
+                // Sealed; destroyed when the authority stops signing.
+                blob_null("key_sealed"),
                 timestamp_with_time_zone("created_at"),
+                timestamp_with_time_zone_null("signing_since"),
+                timestamp_with_time_zone_null("retiring_since"),
             ],
         ),
     ]

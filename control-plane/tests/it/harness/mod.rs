@@ -1,6 +1,9 @@
 //! The stage: a control plane on a database of its own, people with roles, and a node.
 
+mod bell;
 mod node;
+
+use std::sync::Arc;
 
 use chrono::{DateTime, TimeZone, Utc};
 use contract::{
@@ -10,16 +13,17 @@ use contract::{
     tenant::{Environment, TenantStatus},
 };
 use control_plane::{
-    At, Caller, ControlPlane, ControlPlaneConfig, HeldRole, Mode, Page, PageRequest, Refusal,
-    Scope, Via,
+    At, Caller, ControlPlane, ControlPlaneConfig, HeldRole, Mode, OpenError, Page, PageRequest,
+    Refusal, RegionPlace, Scope, Via,
     audit::{AuditFilter, AuditRecord},
     operators::Invitee,
     policies::{PublishRequest, PublishedPolicy},
     tenants::{NewTenant, Tenant},
 };
 use host::{Clock, Entropy, Kek, ManualClock};
-use sea_orm::{ConnectionTrait, Database, DatabaseConnection, Statement};
+use sea_orm::{ConnectionTrait, Database, DatabaseConnection, QueryResult, Statement};
 
+use self::bell::Bell;
 pub use self::node::FakeNode;
 
 /// A control plane with its platform founded, and a clock to advance.
@@ -29,6 +33,7 @@ pub struct World {
     time: Clock,
     entropy: Entropy,
     url: String,
+    bell: Bell,
     _dir: tempfile::TempDir,
 }
 
@@ -46,7 +51,17 @@ impl World {
         let url = database_url(&dir).await;
         let (time, clock) = Clock::manual(start());
         let entropy = Entropy::seeded(seed);
-        let cp = open(&url, "http://127.0.0.1:7100", &time, &entropy).await;
+        let bell = Bell::default();
+        let config = ControlPlaneConfig {
+            database_url: url.clone(),
+            regions: places(&["local", "elsewhere"], "http://127.0.0.1:7100"),
+            push_address: Some("127.0.0.1:7200".parse().unwrap()),
+            bus: Arc::new(bell.another()),
+            kek: Kek::from_bytes([5; 32]),
+            clock: time.clone(),
+            entropy: entropy.clone(),
+        };
+        let cp = ControlPlane::open(config).await.unwrap();
         cp.ensure_platform_tenant().await.unwrap();
         Self {
             cp,
@@ -54,13 +69,34 @@ impl World {
             time,
             entropy,
             url,
+            bell,
             _dir: dir,
         }
     }
 
     /// The same database, opened again as after a restart.
     pub async fn reopened(&self, base: &str) -> ControlPlane {
-        open(&self.url, base, &self.time, &self.entropy).await
+        self.try_reopened(&["local", "elsewhere"], base)
+            .await
+            .unwrap()
+    }
+
+    /// The same database, opened with these regions.
+    pub async fn try_reopened(
+        &self,
+        regions: &[&str],
+        base: &str,
+    ) -> Result<ControlPlane, OpenError> {
+        ControlPlane::open(ControlPlaneConfig {
+            database_url: self.url.clone(),
+            regions: places(regions, base),
+            push_address: Some("127.0.0.1:7200".parse().unwrap()),
+            bus: Arc::new(self.bell.another()),
+            kek: Kek::from_bytes([5; 32]),
+            clock: self.time.clone(),
+            entropy: self.entropy.clone(),
+        })
+        .await
     }
 
     /// A statement behind the store's back, as someone with access to the database could run it.
@@ -73,7 +109,7 @@ impl World {
     pub async fn rows(&self, sql: &str) -> Vec<String> {
         let db = Database::connect(&self.url).await.unwrap();
         let found = db.query_all_raw(statement(&db, sql)).await.unwrap();
-        found.iter().map(|row| format!("{row:?}")).collect()
+        found.iter().map(shown).collect()
     }
 
     /// The first column of the first row, as bytes.
@@ -182,6 +218,21 @@ impl World {
     }
 }
 
+/// A row as text: the drivers' own does not show what is in it.
+fn shown(row: &QueryResult) -> String {
+    let cell = |name: &String| {
+        let text = row.try_get_by::<String, _>(name.as_str());
+        let number = || row.try_get_by::<i64, _>(name.as_str());
+        let bytes = || row.try_get_by::<Vec<u8>, _>(name.as_str());
+        text.or_else(|_| number().map(|number| number.to_string()))
+            .or_else(|_| bytes().map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+            .unwrap_or_default()
+    };
+    let cells = row.column_names();
+    let cells = cells.iter().map(|name| format!("{name}={}", cell(name)));
+    cells.collect::<Vec<_>>().join(" ")
+}
+
 fn statement(db: &DatabaseConnection, sql: &str) -> Statement {
     Statement::from_string(db.get_database_backend(), sql)
 }
@@ -227,16 +278,9 @@ pub fn nobody() -> OperatorId {
 
 pub const ACTIVE: TenantStatus = TenantStatus::Active;
 
-async fn open(url: &str, base: &str, clock: &Clock, entropy: &Entropy) -> ControlPlane {
-    let config = ControlPlaneConfig {
-        database_url: url.to_owned(),
-        auth_base_url: base.parse().unwrap(),
-        regions: vec!["local".parse().unwrap(), "elsewhere".parse().unwrap()],
-        kek: Kek::from_bytes([5; 32]),
-        clock: clock.clone(),
-        entropy: entropy.clone(),
-    };
-    ControlPlane::open(config).await.unwrap()
+fn places(regions: &[&str], base: &str) -> Vec<RegionPlace> {
+    let place = |region: &&str| RegionPlace::new(region.parse().unwrap(), base.parse().unwrap());
+    regions.iter().map(place).collect()
 }
 
 async fn database_url(dir: &tempfile::TempDir) -> String {

@@ -57,7 +57,7 @@ impl FakeNode {
     /// Says what no honest node would.
     pub async fn say_raw(&self, text: String) {
         let link = self.link.as_ref().unwrap();
-        link.from_node.send(text).await.unwrap();
+        link.from_node.send(text.into()).await.unwrap();
     }
 
     /// The next frame, or `None` when the control plane hung up.
@@ -163,7 +163,7 @@ impl FakeNode {
                     self.say(&Up::CommandResult { id, outcome }).await;
                 }
                 Down::Ping { nonce } => self.say(&Up::Pong { nonce }).await,
-                Down::Index { .. } => {}
+                Down::Index { .. } | Down::Authorities { .. } | Down::Certificate { .. } => {}
             }
         }
     }

@@ -15,7 +15,7 @@ use contract::{
 };
 use control_plane::{
     At, HeldRole, Mode, Scope, apis::NewApi, applications::NewApplication,
-    client_grants::NewClientGrant, tenants::NewTenant,
+    client_grants::NewClientGrant, nodes::NewNode, tenants::NewTenant,
 };
 use reqwest::{Method, Response};
 use serde_json::Value;
@@ -230,6 +230,11 @@ pub async fn set(api: &Api) -> Stage {
     let (member, member_role) = holder(api, Scope::Tenant(acme.id)).await;
     let (staff, staff_role) = holder(api, Scope::Platform).await;
     let event = api.world.audit(acme.id).await[0].event.id;
+    let node = NewNode {
+        name: "waiting".parse().unwrap(),
+        region: "local".parse().unwrap(),
+    };
+    let node = cp.create_node(system, node, stay).await.unwrap();
     let names = [
         ("tenant", acme.id.to_string()),
         ("kind", "password".to_owned()),
@@ -244,7 +249,7 @@ pub async fn set(api: &Api) -> Stage {
         ("staff_assignment", staff_role),
         ("version", "1".to_owned()),
         ("event", event.to_string()),
-        ("node", api.node.id.to_string()),
+        ("node", node.node.id.to_string()),
     ];
     Stage {
         names: names.map(|(name, id)| (name.to_owned(), id)).into(),

@@ -6,6 +6,7 @@ mod documents;
 mod errors;
 mod idempotency;
 mod matrix;
+mod nodes;
 mod operators;
 mod strangers;
 mod tokens;

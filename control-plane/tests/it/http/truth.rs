@@ -131,7 +131,13 @@ async fn check_unchanged(
     if !conditional {
         return;
     }
-    let seen = call(api, stage, &tokens[1], (&Method::GET, path, operation)).await;
+    // The platform's own things are shown to the vendor, a tenant's to its owner.
+    let mut token = &tokens[1];
+    let mut seen = call(api, stage, token, (&Method::GET, path, operation)).await;
+    if seen.status() == 403 {
+        token = &tokens[0];
+        seen = call(api, stage, token, (&Method::GET, path, operation)).await;
+    }
     let tag = seen.headers()["etag"].to_str().unwrap().to_owned();
     let statuses = [
         (tag.clone(), 304),
@@ -140,7 +146,7 @@ async fn check_unchanged(
         ("\"987654\"".to_owned(), 200),
     ];
     for (seen, status) in statuses {
-        let request = api.request(Method::GET, &stage.path(path), &tokens[1]);
+        let request = api.request(Method::GET, &stage.path(path), token);
         let answer = request.header("If-None-Match", &seen).send().await.unwrap();
         assert_eq!(answer.status().as_u16(), status, "{path} {seen}");
         assert_eq!(answer.headers()["etag"], tag, "{path}");

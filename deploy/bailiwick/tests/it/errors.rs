@@ -70,7 +70,7 @@ async fn a_token_before_the_first_start_has_finished() {
     token.args(["token", "--data-dir"]).arg(&dir);
     let line = refused(token, 1).await;
     assert!(
-        line.contains("no start of bailiwick up has finished"),
+        line.contains("no start has finished on its database yet"),
         "{line}"
     );
 }

@@ -61,8 +61,13 @@ impl Place {
 
     /// The binary with this subcommand, data directory and stores.
     pub fn command(&self, subcommand: &str) -> Command {
+        self.command_in(subcommand, &self.dir())
+    }
+
+    /// The same on another data directory.
+    pub fn command_in(&self, subcommand: &str, dir: &Path) -> Command {
         let mut command = bailiwick();
-        command.arg(subcommand).arg("--data-dir").arg(self.dir());
+        command.arg(subcommand).arg("--data-dir").arg(dir);
         command.envs(self.stores.iter().map(|(key, value)| (key, value)));
         command
     }
@@ -83,6 +88,17 @@ impl Place {
 
     /// `bailiwick-node` on the same directory, with the port of the tenant endpoints.
     pub fn node(&self) -> Command {
+        self.node_in(&self.dir(), self.auth_port)
+    }
+
+    /// Whether several processes can share the stores.
+    pub fn is_shared(&self) -> bool {
+        let has = |wanted| self.stores.iter().any(|(key, _)| *key == wanted);
+        has("BAILIWICK_NODE__IDENTITY_URL") && has("BAILIWICK_NODE__STATE_URL")
+    }
+
+    /// `bailiwick-node` on a directory and port of its own, with the region's stores.
+    pub fn node_in(&self, dir: &Path, port: u16) -> Command {
         let node = Path::new(env!("CARGO_BIN_EXE_bailiwick")).with_file_name("bailiwick-node");
         // Another package's binary: cargo builds it for that package's tests, not for these.
         assert!(
@@ -90,8 +106,8 @@ impl Place {
             "build it first: cargo build --package bailiwick --package data-plane"
         );
         let mut command = clean(Command::new(node));
-        command.arg("--data-dir").arg(self.dir());
-        command.args(["--auth-addr", &format!("127.0.0.1:{}", self.auth_port)]);
+        command.arg("--data-dir").arg(dir);
+        command.args(["--auth-addr", &format!("127.0.0.1:{port}")]);
         let node_stores = self
             .stores
             .iter()

@@ -12,6 +12,7 @@
 mod admin;
 mod browser;
 mod errors;
+mod fleet;
 mod harness;
 mod journey;
 mod limits;

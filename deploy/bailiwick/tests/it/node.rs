@@ -35,7 +35,7 @@ async fn a_node_serves_while_the_control_plane_is_gone() {
         ready["reasons"][0]["reason"]
             .as_str()
             .unwrap()
-            .starts_with("not connected")
+            .starts_with("not enrolled")
     );
 
     let shop = Shop::open(&place).await;

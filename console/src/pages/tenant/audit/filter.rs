@@ -27,8 +27,12 @@ const ACTIONS: [(&str, &str); 11] = [
     ("tenant.", "Refused in a tenant"),
 ];
 
-/// Nothing of the kind is ever in a tenant's log.
-const ON_THE_PLATFORM: (&str, &str) = ("platform.", "Refused on the platform");
+/// Nothing of these kinds is ever in a tenant's log.
+const ON_THE_PLATFORM: [(&str, &str); 3] = [
+    ("nodes.", "Nodes"),
+    ("authorities.", "Authorities of nodes"),
+    ("platform.", "Refused on the platform"),
+];
 
 /// What the address asks for.
 #[derive(Debug, Clone, Default)]
@@ -99,7 +103,7 @@ impl Asked {
     /// The active filters: address member, name, value.
     fn active(&self) -> Vec<(&'static str, &'static str, String)> {
         let known = |action: &String| {
-            let mut all = ACTIONS.iter().chain([&ON_THE_PLATFORM]);
+            let mut all = ACTIONS.iter().chain(&ON_THE_PLATFORM);
             let found = all.find(|(key, _)| key == action);
             found.map_or_else(|| action.clone(), |(_, name)| (*name).to_owned())
         };
@@ -141,7 +145,7 @@ impl Asked {
         ]);
         let mut actions = options(&ACTIONS);
         if visit.tenant_if_any().is_none() {
-            actions.extend(options(&[ON_THE_PLATFORM]));
+            actions.extend(options(&ON_THE_PLATFORM));
         }
         if let Some(other) = self
             .action

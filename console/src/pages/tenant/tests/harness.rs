@@ -15,7 +15,8 @@ use contract::{
     tenant::Environment,
 };
 use control_plane::{
-    Caller, ConsoleClient, ControlPlane, ControlPlaneConfig, HeldRole, Mode, Scope, Via,
+    Caller, ConsoleClient, ControlPlane, ControlPlaneConfig, HeldRole, Mode, RegionPlace, Scope,
+    Via,
     operators::Invitee,
     tenants::{NewTenant, Tenant},
 };
@@ -104,8 +105,12 @@ impl World {
         let region: contract::tenant::Region = "local".parse().unwrap();
         let config = ControlPlaneConfig {
             database_url: "sqlite::memory:".into(),
-            auth_base_url: "http://127.0.0.1:7100".parse().unwrap(),
-            regions: vec![region.clone()],
+            regions: vec![RegionPlace::new(
+                region.clone(),
+                "http://127.0.0.1:7100".parse().unwrap(),
+            )],
+            push_address: Some("127.0.0.1:7200".parse().unwrap()),
+            bus: std::sync::Arc::new(control_plane::LocalBus::default()),
             kek: Kek::from_bytes([7; 32]),
             clock: clock.clone(),
             entropy: entropy.clone(),

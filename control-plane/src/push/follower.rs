@@ -1,0 +1,147 @@
+//! Following the other replicas: what one commits, the nodes of all of them hear.
+//!
+//! Each replica reads the outbox from where it last was: when it is rung, and once a second in any case. What it
+//! finds it tells its own sessions; they compare with what their node was told, so hearing of the same thing
+//! twice changes nothing.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use contract::{frames::Down, ids::TenantId, manifest::Manifest, tenant::Region};
+use host::Shutdown;
+
+use super::hub::{Announcement, frame};
+use crate::{
+    ControlPlane, Refusal,
+    store::{News, Tx},
+};
+
+/// How often the outbox is read when nobody rings.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// News that are read at a time.
+const BATCH: u64 = 200;
+/// How long news are kept: much longer than any replica that lives stays away from the database.
+const KEPT: TimeDelta = TimeDelta::hours(1);
+/// Looks between two cleanings.
+const LOOKS_PER_TRIM: u32 = 600;
+
+impl ControlPlane {
+    /// Hears what other replicas commit, until the process stops.
+    ///
+    /// # Errors
+    /// The outbox cannot be read at the beginning.
+    pub async fn follow_replicas(&self, shutdown: Shutdown) -> Result<(), Refusal> {
+        let mut follower = Follower {
+            control_plane: self,
+            heard: self.store().begin_read().await?.newest_news().await?,
+        };
+        let mut looks = 0_u32;
+        loop {
+            tokio::select! {
+                () = self.bus().rung() => {}
+                () = tokio::time::sleep(LOOK_EVERY) => {}
+                () = shutdown.requested() => return Ok(()),
+            }
+            if let Err(error) = follower.catch_up().await {
+                // Sessions that are open compare states now and then, so this costs time only.
+                tracing::error!(?error, "the outbox cannot be read; trying again");
+            }
+            looks += 1;
+            if looks.is_multiple_of(LOOKS_PER_TRIM)
+                && let Err(error) = follower.trim().await
+            {
+                tracing::error!(?error, "the outbox cannot be cleaned; trying again");
+            }
+        }
+    }
+}
+
+struct Follower<'a> {
+    control_plane: &'a ControlPlane,
+    heard: u64,
+}
+
+impl Follower<'_> {
+    async fn catch_up(&mut self) -> Result<(), Refusal> {
+        loop {
+            let tx = self.control_plane.store().begin_read().await?;
+            let news = tx.list_news(self.heard, BATCH).await?;
+            let last = news.len() < usize::try_from(BATCH).unwrap_or(usize::MAX);
+            for (number, news) in news {
+                self.tell(&tx, news).await?;
+                self.heard = number;
+            }
+            if last {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn tell(&self, tx: &Tx, news: News) -> Result<(), Refusal> {
+        let hub = self.control_plane.hub();
+        match news {
+            News::Release {
+                tenant,
+                region,
+                version,
+            } => {
+                // Our own were announced when they were committed, and a region without nodes here has nobody
+                // to tell.
+                if hub.has_announced(tenant, version) || hub.connected(&region).is_empty() {
+                    return Ok(());
+                }
+                if let Some(announcement) = self.announcement(tx, tenant, region, version).await? {
+                    hub.announce(announcement);
+                }
+            }
+            News::Node(node) => hub.doubt(node),
+            News::Authorities => hub.tell_authorities_changed(),
+        }
+        Ok(())
+    }
+
+    /// A release of another replica as the frames that this one's nodes need.
+    async fn announcement(
+        &self,
+        tx: &Tx,
+        tenant: TenantId,
+        region: Region,
+        version: u64,
+    ) -> Result<Option<Announcement>, Refusal> {
+        let Some(release) = tx.find_release(tenant, version).await? else {
+            return Ok(None);
+        };
+        let before = tx.find_release(tenant, version.saturating_sub(1)).await?;
+        let trust = self.control_plane.trust_root();
+        let read = |jws: &str| Manifest::verify(jws, &trust).map_err(Refusal::internal);
+        let manifest = read(&release.manifest)?;
+        let before = before.map(|before| read(&before.manifest)).transpose()?;
+        let missing: Vec<_> = manifest
+            .missing_from(before.as_ref())
+            .into_iter()
+            .map(|(_, hash)| hash.clone())
+            .collect();
+        let sections = tx.list_sections(tenant, &missing).await?;
+        let mut frames: Vec<_> = sections
+            .into_iter()
+            .map(|(hash, body)| frame(&Down::Section { hash, body }))
+            .collect();
+        frames.push(frame(&Down::Release {
+            tenant,
+            manifest: release.manifest,
+        }));
+        Ok(Some(Announcement {
+            tenant,
+            region,
+            version,
+            frames,
+        }))
+    }
+
+    async fn trim(&self) -> Result<(), Refusal> {
+        let before = self.control_plane.clock().now() - KEPT;
+        let tx = self.control_plane.store().begin().await?;
+        tx.trim_news(before).await?;
+        Ok(tx.commit().await?)
+    }
+}

@@ -1,0 +1,278 @@
+//! Keeping a node connected to its control plane over the network (R-NODE-02).
+//!
+//! The node opens the connection, so it can stand where nobody reaches it. Both sides prove who they are;
+//! then frames travel exactly as they do inside one process. Whatever ends a connection, another is made
+//! after a wait that grows and differs between nodes. Nothing here touches what is served: a node that is
+//! refused, or whose certificate ended while the control plane was away, serves the releases it holds and
+//! says so (R-NODE-07, R-NODE-09).
+
+use std::time::Duration;
+
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use contract::enrolment::{CONTROL_PLANE_NAME, PUSH_PATH};
+use host::{
+    HostPort, Shutdown,
+    wire::{self, Carried, Limits, Link, LinkError, Socket, WireError},
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    sync::mpsc,
+};
+
+use super::{
+    NodeLink,
+    backoff::{Backoff, Pace},
+    credentials::Credentials,
+    enrol::{EnrolError, Joining},
+};
+use crate::node::Node;
+
+/// Longest wait for a connection, and again for the answer on it.
+const CONNECT_LIMIT: Duration = Duration::from_secs(10);
+/// The control plane pings every 15 seconds; a section may have 16 MiB.
+const LIMITS: Limits = Limits {
+    frame_bytes: 24 * 1024 * 1024,
+    silence: Duration::from_secs(50),
+    stall: Duration::from_secs(45),
+};
+/// Frames that wait in each direction, beside what the network holds.
+const QUEUE: usize = 16;
+/// A connection that lived this long was a good one: the next wait is short.
+const SETTLED: TimeDelta = TimeDelta::seconds(30);
+/// The status of a refusal (RFC 9110 section 15.5.4).
+const FORBIDDEN: u16 = 403;
+
+/// A node's way to its control plane.
+pub struct Network {
+    node: Node,
+    credentials: Credentials,
+    address: Option<HostPort>,
+    rejoining: Option<Joining>,
+    /// Why the last attempt to enrol again led to nothing, if there was a token.
+    not_rejoined: Option<String>,
+    pace: Pace,
+}
+
+/// Why there is no connection (any more).
+enum Ended {
+    /// There was none.
+    Failed {
+        /// With addresses: for the log.
+        why: String,
+        /// For whoever asks `/readyz`.
+        in_public: &'static str,
+    },
+    /// The control plane knows the certificate, and wants nothing to do with it.
+    Refused(String),
+    /// There was one since then.
+    Carried(DateTime<Utc>, Carried),
+}
+
+/// What a node remembers from one connection to the next.
+struct Course {
+    backoff: Backoff,
+    disconnected_at: DateTime<Utc>,
+    /// What was logged last; the same again is not news.
+    said: String,
+}
+
+impl Network {
+    /// Connects `node`, which was opened under the identity that `credentials` hold, to where that identity
+    /// enrolled.
+    pub fn new(node: Node, credentials: Credentials) -> Self {
+        Self {
+            node,
+            credentials,
+            address: None,
+            rejoining: None,
+            not_rejoined: None,
+            pace: Pace::default(),
+        }
+    }
+
+    /// Connects to `address` instead.
+    pub fn at(mut self, address: Option<HostPort>) -> Self {
+        self.address = address;
+        self
+    }
+
+    /// Once the certificate has ended, trades a join token for a new one. A certificate that has ended
+    /// cannot ask for its own renewal: it proves nothing.
+    pub fn rejoining(mut self, joining: Option<Joining>) -> Self {
+        self.rejoining = joining;
+        self
+    }
+
+    /// Waits differently between attempts.
+    pub fn pace(mut self, pace: Pace) -> Self {
+        self.pace = pace;
+        self
+    }
+
+    /// Keeps the node connected until `shutdown`.
+    pub async fn keep_connected(mut self, shutdown: Shutdown) {
+        let mut course = Course {
+            backoff: Backoff::new(self.pace, self.node.entropy().clone()),
+            disconnected_at: self.node.clock().now(),
+            said: String::new(),
+        };
+        let stopping = shutdown.requested();
+        tokio::pin!(stopping);
+        loop {
+            let ended = tokio::select! {
+                () = &mut stopping => return,
+                ended = self.session() => ended,
+            };
+            self.judge(&mut course, ended);
+            tokio::select! {
+                () = &mut stopping => return,
+                () = tokio::time::sleep(course.backoff.next()) => {}
+            }
+        }
+    }
+
+    /// One connection, from its beginning to its end.
+    async fn session(&mut self) -> Ended {
+        self.rejoin_if_ended().await;
+        let socket = match self.open().await {
+            Ok(socket) => socket,
+            Err(ended) => return ended,
+        };
+        let opened_at = self.node.clock().now();
+        tracing::info!("connected to the control plane");
+        let (to_control, to_peer) = mpsc::channel(QUEUE);
+        let (from_peer, from_control) = mpsc::channel(QUEUE);
+        let ends = Link { to_peer, from_peer };
+        // A task of its own: frames go on travelling while a release is verified, and the connection is
+        // closed in order when this side is dropped.
+        let carrying = tokio::spawn(wire::carry(socket, ends, LIMITS));
+        let link = NodeLink {
+            from_control,
+            to_control,
+        };
+        super::run(&self.node, link, Some(&self.credentials)).await;
+        Ended::Carried(opened_at, carrying.await.unwrap_or(Carried::Gone))
+    }
+
+    async fn open(&self) -> Result<Socket<impl AsyncRead + AsyncWrite + Unpin + use<>>, Ended> {
+        let identity = self.credentials.identity();
+        let address = self.address.as_ref().unwrap_or(&identity.address);
+        let client = identity.client(self.node.clock())?;
+        let stream = wire::connect(address, CONTROL_PLANE_NAME, &client, CONNECT_LIMIT).await?;
+        let opening = wire::open(stream, CONTROL_PLANE_NAME, PUSH_PATH, LIMITS);
+        match tokio::time::timeout(CONNECT_LIMIT, opening).await {
+            Ok(Ok(socket)) => Ok(socket),
+            Ok(Err(LinkError::Refused { status, reason })) if status == FORBIDDEN => {
+                Err(Ended::Refused(reason))
+            }
+            // Since TLS 1.3 a client hears only now that its certificate is not believed.
+            Ok(Err(error)) => Err(Ended::Failed {
+                why: error.to_string(),
+                in_public: "it does not take the connection",
+            }),
+            Err(_) => Err(WireError::Late.into()),
+        }
+    }
+
+    async fn rejoin_if_ended(&mut self) {
+        if !self.credentials.have_ended() {
+            return;
+        }
+        let Some(joining) = &mut self.rejoining else {
+            return;
+        };
+        let known = self.credentials.identity();
+        self.not_rejoined = match joining.attempt(Some(&known)).await {
+            Ok(identity) => {
+                self.credentials.replace(identity);
+                None
+            }
+            // A token that was used is thrown away, so none is no news.
+            Err(EnrolError::NoToken { .. }) => None,
+            Err(error) => Some(error.in_public()),
+        };
+    }
+
+    /// Says at `/readyz` and in the log what became of the connection, and how soon to try again.
+    fn judge(&self, course: &mut Course, ended: Ended) {
+        let now = self.node.clock().now();
+        let (line, public) = match ended {
+            Ended::Failed { why, in_public } => (why, in_public.to_owned()),
+            Ended::Refused(reason) => {
+                course.backoff.exhaust();
+                let refused = format!("refused by the control plane: {reason}");
+                course.say(&refused);
+                self.node.control_plane_health().degraded(refused);
+                return;
+            }
+            Ended::Carried(opened_at, how) => {
+                course.disconnected_at = now;
+                course.said.clear();
+                if now - opened_at >= SETTLED {
+                    course.backoff.reset();
+                }
+                (how.to_string(), how.to_string())
+            }
+        };
+        let (line, public) = match self.end_of_certificate() {
+            Some(ended) => (format!("{line}; {ended}"), ended),
+            None => (line, public),
+        };
+        course.say(&line);
+        let since = moment(course.disconnected_at);
+        self.node.control_plane_health().degraded(format!(
+            "not connected since {since}, serving the releases held: {public}"
+        ));
+    }
+
+    /// What a person has to know and do, once the certificate has ended.
+    fn end_of_certificate(&self) -> Option<String> {
+        if !self.credentials.have_ended() {
+            return None;
+        }
+        let ends = moment(self.credentials.identity().certificate_ends_at());
+        let mut told = format!(
+            "certificate ended {ends}; a new join token is needed if the control plane does not renew it"
+        );
+        if let Some(why) = &self.not_rejoined {
+            told.push_str(&format!(" ({why})"));
+        }
+        Some(told)
+    }
+}
+
+impl Course {
+    fn say(&mut self, line: &str) {
+        if self.said == line {
+            return;
+        }
+        tracing::warn!(
+            why = line,
+            "no connection to the control plane; serving the releases held"
+        );
+        line.clone_into(&mut self.said);
+    }
+}
+
+impl From<WireError> for Ended {
+    fn from(error: WireError) -> Self {
+        Self::Failed {
+            in_public: in_public(&error),
+            why: error.to_string(),
+        }
+    }
+}
+
+/// The reason in words that strangers may read: without addresses.
+pub(super) fn in_public(error: &WireError) -> &'static str {
+    match error {
+        WireError::Unusable(_) => "a certificate cannot be used",
+        WireError::Unreachable { .. } => "the control plane cannot be reached",
+        WireError::Handshake(_) => "the other side does not prove to be the control plane",
+        WireError::Late => "the control plane does not answer in time",
+    }
+}
+
+fn moment(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Secs, true)
+}
