@@ -231,7 +231,8 @@ pub struct EnrolAnswer {
 pub struct Authorities {
     /// Their certificates; at least one, at most [`MAX_AUTHORITIES`].
     pub certificates: Vec<Der>,
-    /// When the list was signed: a node never goes back to an older one.
+    /// When the list became what it is, the same whichever control plane signs it: a node never goes back to an
+    /// older one.
     pub issued_at: DateTime<Utc>,
 }
 

@@ -9,18 +9,22 @@
 //! one, and has to enrol again: look which nodes are connected before taking the second step.
 
 mod certificates;
+mod list;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use contract::{
-    enrolment::{Authorities, CERTIFICATE_LIFE, Der, MAX_AUTHORITIES},
+    enrolment::{CERTIFICATE_LIFE, Der, MAX_AUTHORITIES},
     permission::Permission,
 };
 use host::{SealContext, wire::Identity};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use self::certificates::{AUTHORITY_LIFE, SKEW, Signer};
-pub(crate) use self::certificates::{Issued, NodeKey};
+use self::certificates::{AUTHORITY_LIFE, SKEW, Signer, whole_seconds};
+pub(crate) use self::{
+    certificates::{Issued, NodeKey},
+    list::SignedList,
+};
 use crate::{
     Caller, ControlPlane, Mode, Refusal,
     audit::Event,
@@ -63,7 +67,8 @@ pub struct AuthorityState {
 }
 
 impl AuthorityState {
-    /// How long the next authority is only made known, before it may sign.
+    /// How long the next authority is only made known, before it may sign; counted in whole seconds, as its
+    /// certificate counts.
     pub const NEXT_WAITS: TimeDelta = TimeDelta::minutes(1);
 }
 
@@ -87,7 +92,7 @@ pub(crate) struct Authority {
 impl Authority {
     /// The end of its own certificate.
     fn ends_at(&self) -> DateTime<Utc> {
-        certificates::whole_seconds(self.created_at) + AUTHORITY_LIFE
+        whole_seconds(self.created_at) + AUTHORITY_LIFE
     }
 
     fn trusted_until(&self) -> DateTime<Utc> {
@@ -140,35 +145,27 @@ impl ControlPlane {
         let change = self
             .change(caller, Target::Platform, Permission::NodesManage, mode)
             .await?;
-        let known = self.forget_gone(&change).await?;
-        let next = known
-            .iter()
-            .find(|known| known.standing == AuthorityStanding::Next);
+        let known = change.tx().list_authorities().await?;
+        let next = known.iter().find(|known| {
+            known.standing == AuthorityStanding::Next && known.is_trusted(change.at())
+        });
         let event = match next {
-            None => self.make_next(&change, known.len()).await?,
-            Some(next) => promote(&change, &known, next).await?,
+            Some(next) => promote(&change, next).await?,
+            None => self.make_next(&change, known).await?,
         };
         let states = self.authority_states(change.tx()).await?;
         let done = Done::new(states, event).also_news(News::Authorities);
         change.finish(done).await
     }
 
-    /// The authorities that are believed, and removes those that are not any more.
-    async fn forget_gone(&self, change: &Change<'_>) -> Result<Vec<Authority>, Refusal> {
-        let mut known = Vec::new();
-        for authority in change.tx().list_authorities().await? {
-            if authority.is_trusted(change.at()) {
-                known.push(authority);
-            } else if authority.standing != AuthorityStanding::Signing {
-                let fingerprint = authority.certificate.fingerprint();
-                change.tx().delete_authority(&fingerprint).await?;
-            }
-        }
-        Ok(known)
-    }
-
-    async fn make_next(&self, change: &Change<'_>, known: usize) -> Result<Event, Refusal> {
-        if known >= MAX_AUTHORITIES {
+    async fn make_next(
+        &self,
+        change: &Change<'_>,
+        known: Vec<Authority>,
+    ) -> Result<Event, Refusal> {
+        let at = list::moment_after(&known, change.at());
+        let believed = forget_gone(change, known).await?;
+        if believed >= MAX_AUTHORITIES {
             return Err(Refusal::conflict(
                 "too_many_authorities",
                 format!(
@@ -176,7 +173,7 @@ impl ControlPlane {
                 ),
             ));
         }
-        let next = self.new_authority(AuthorityStanding::Next, change.at())?;
+        let next = self.new_authority(AuthorityStanding::Next, at)?;
         change.tx().put_authority(&next).await?;
         Ok(event(
             "authorities.create",
@@ -214,24 +211,8 @@ impl ControlPlane {
 
     /// The certificates that are believed on connections.
     pub(crate) async fn trusted_authorities(&self, tx: &Tx) -> Result<Vec<Der>, Refusal> {
-        let trusted = self.believed(tx).await?;
+        let trusted = believed(tx.list_authorities().await?, self.clock().now());
         Ok(trusted.into_iter().map(|one| one.certificate).collect())
-    }
-
-    /// The list of authorities, as nodes are told it.
-    pub(crate) async fn signed_authorities(&self) -> Result<String, Refusal> {
-        let tx = self.store().begin_read().await?;
-        self.sign_authorities(&tx).await
-    }
-
-    /// The list of authorities, signed now.
-    pub(crate) async fn sign_authorities(&self, tx: &Tx) -> Result<String, Refusal> {
-        let list = Authorities {
-            certificates: self.trusted_authorities(tx).await?,
-            issued_at: self.clock().now(),
-        };
-        // A list that cannot be signed is our fault and nobody's who asked.
-        list.sign(&self.inner.signer).map_err(Refusal::internal)
     }
 
     /// A fresh certificate of this control plane's own, with its key, and when it ends.
@@ -264,15 +245,8 @@ impl ControlPlane {
         Signer::open(&authority.certificate, &key, authority.ends_at())
     }
 
-    async fn believed(&self, tx: &Tx) -> Result<Vec<Authority>, Refusal> {
-        let now = self.clock().now();
-        let mut known = tx.list_authorities().await?;
-        known.retain(|authority| authority.is_trusted(now));
-        Ok(known)
-    }
-
     async fn authority_states(&self, tx: &Tx) -> Result<Vec<AuthorityState>, Refusal> {
-        let believed = self.believed(tx).await?;
+        let believed = believed(tx.list_authorities().await?, self.clock().now());
         Ok(believed.iter().map(Authority::state).collect())
     }
 
@@ -297,13 +271,30 @@ impl ControlPlane {
     }
 }
 
+/// Those of the authorities that are believed.
+fn believed(mut known: Vec<Authority>, now: DateTime<Utc>) -> Vec<Authority> {
+    known.retain(|authority| authority.is_trusted(now));
+    known
+}
+
+/// Removes those that are not believed any more; says how many are. Only when another one is made, whose
+/// moment is later than their end: without either of them the list would pass for an older one.
+async fn forget_gone(change: &Change<'_>, known: Vec<Authority>) -> Result<usize, Refusal> {
+    let mut believed = 0;
+    for authority in known {
+        if authority.is_trusted(change.at()) {
+            believed += 1;
+        } else if authority.standing != AuthorityStanding::Signing {
+            let fingerprint = authority.certificate.fingerprint();
+            change.tx().delete_authority(&fingerprint).await?;
+        }
+    }
+    Ok(believed)
+}
+
 /// Lets the next authority sign, and the former one no more.
-async fn promote(
-    change: &Change<'_>,
-    known: &[Authority],
-    next: &Authority,
-) -> Result<Event, Refusal> {
-    let ready_at = next.created_at + AuthorityState::NEXT_WAITS;
+async fn promote(change: &Change<'_>, next: &Authority) -> Result<Event, Refusal> {
+    let ready_at = whole_seconds(next.created_at) + AuthorityState::NEXT_WAITS;
     if change.at() < ready_at {
         return Err(Refusal::conflict(
             "too_soon",
@@ -313,17 +304,15 @@ async fn promote(
             ),
         ));
     }
-    // First, because there is room for one only.
-    for former in known {
-        if former.standing == AuthorityStanding::Signing {
-            let retiring = Authority {
-                standing: AuthorityStanding::Retiring,
-                key_sealed: None,
-                retiring_since: Some(change.at()),
-                ..former.clone()
-            };
-            change.tx().put_authority(&retiring).await?;
-        }
+    // First, because there is room for one only; and also if it has ended, when it is needed most.
+    if let Some(former) = change.tx().find_signing_authority().await? {
+        let retiring = Authority {
+            standing: AuthorityStanding::Retiring,
+            key_sealed: None,
+            retiring_since: Some(change.at()),
+            ..former
+        };
+        change.tx().put_authority(&retiring).await?;
     }
     let signing = Authority {
         standing: AuthorityStanding::Signing,

@@ -71,6 +71,8 @@ pub(crate) struct Inner {
     strangers: authz::Strangers,
     hub: push::Hub,
     signer: ReleaseSigner,
+    /// The list of authorities that was signed last.
+    authority_list: authorities::SignedList,
     /// Signs tokens for whoever can read the data directory.
     local_key: local_tokens::LocalKey,
     /// Seals what the control plane keeps secret in its own database.
@@ -81,6 +83,8 @@ pub(crate) struct Inner {
     places: Vec<RegionPlace>,
     push_address: Option<HostPort>,
     bus: Arc<dyn Bus>,
+    /// Which of the processes on one database this is; anew at each start.
+    replica: String,
     clock: Clock,
     entropy: Entropy,
 }
@@ -116,6 +120,10 @@ impl ControlPlane {
     /// Where nodes reach this control plane, if they can.
     pub(crate) fn push_address(&self) -> Option<&HostPort> {
         self.inner.push_address.as_ref()
+    }
+
+    pub(crate) fn replica(&self) -> &str {
+        &self.inner.replica
     }
 
     pub(crate) fn bus(&self) -> &dyn Bus {

@@ -13,9 +13,12 @@ mod enrol;
 mod join;
 mod revoke;
 
-use std::{collections::BTreeMap, str::FromStr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    str::FromStr,
+};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use contract::{
     Invalid,
     enrolment::NodeName,
@@ -37,6 +40,9 @@ use crate::{
     change::{Change, Target},
     store::Tx,
 };
+
+/// How long a connection counts that nobody renews: four pings.
+const LINK_KEPT: TimeDelta = TimeDelta::seconds(60);
 
 /// A node, as it last showed itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -216,6 +222,19 @@ impl ControlPlane {
         self.state_of(view.tx(), node).await
     }
 
+    /// The nodes of a region that are connected, to this replica or to another one.
+    pub(crate) async fn connected_nodes(
+        &self,
+        tx: &Tx,
+        region: &Region,
+    ) -> Result<BTreeSet<NodeId>, Refusal> {
+        let mut connected = tx
+            .list_linked_nodes(region, self.clock().now() - LINK_KEPT)
+            .await?;
+        connected.extend(self.hub().connected(region));
+        Ok(connected)
+    }
+
     async fn state_of(&self, tx: &Tx, node: Node) -> Result<NodeState, Refusal> {
         let held: BTreeMap<TenantId, Holding> = tx
             .list_holdings_of_node(node.id)
@@ -240,7 +259,10 @@ impl ControlPlane {
             })
         };
         Ok(NodeState {
-            connected: self.hub().connected(&node.region).contains(&node.id),
+            connected: self
+                .connected_nodes(tx, &node.region)
+                .await?
+                .contains(&node.id),
             tenants: current.len(),
             behind: current
                 .into_iter()

@@ -13,6 +13,7 @@ use url::Url;
 use crate::{
     Bus, ControlPlane, Inner, LocalBus, Mode, Refusal,
     audit::Event,
+    authorities::SignedList,
     authz::{Authorizer, Strangers},
     change::{Done, Target},
     local_tokens::LocalKey,
@@ -150,6 +151,7 @@ impl ControlPlane {
                 authorizer: Authorizer::default(),
                 strangers: Strangers::default(),
                 hub: Hub::default(),
+                authority_list: SignedList::default(),
                 signer: signing_key(&store, &seal, &config.entropy).await?,
                 local_key: local_key(&store, &seal, &config.entropy).await?,
                 login_seal: config.kek.key("console sign-ins under way"),
@@ -159,6 +161,7 @@ impl ControlPlane {
                 places: config.regions,
                 push_address: config.push_address,
                 bus: config.bus,
+                replica: config.entropy.token(),
                 clock: config.clock,
                 entropy: config.entropy,
             }),

@@ -18,6 +18,7 @@ use crate::{
     Caller, ControlPlane, Mode, Refusal,
     apis::NewApi,
     applications::{self, ApplicationAt, ApplicationRecord, NewApplication},
+    change::Change,
     tenants::Tenant,
 };
 
@@ -164,11 +165,7 @@ impl ControlPlane {
             .change(caller, tenant, Permission::ApplicationsEdit, Mode::Commit)
             .await?;
         // Looked at once more, now that the tenant is locked.
-        if self
-            .find_secret_setting(change.tx(), CONSOLE)
-            .await?
-            .is_some()
-        {
+        if self.is_console_registered(&change, tenant).await? {
             return Err(Refusal::conflict(
                 "already_there",
                 "Another control plane registered the console at the same moment.",
@@ -191,6 +188,22 @@ impl ControlPlane {
         let event = applications::created(&record);
         change.add(record, event).await?;
         Ok(client)
+    }
+
+    async fn is_console_registered(
+        &self,
+        change: &Change<'_>,
+        tenant: TenantId,
+    ) -> Result<bool, Refusal> {
+        let Some(stored) = self.find_secret_setting(change.tx(), CONSOLE).await? else {
+            return Ok(false);
+        };
+        let client: StoredClient = serde_json::from_slice(&stored).map_err(Refusal::internal)?;
+        let found = change
+            .tx()
+            .find::<ApplicationRecord>(tenant, client.id)
+            .await?;
+        Ok(found.is_some())
     }
 
     /// The console may have moved since the last start; and whatever else is not as it must be, in a

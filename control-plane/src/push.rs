@@ -12,6 +12,7 @@ mod inbound;
 mod listener;
 mod outbound;
 mod session;
+mod strangers;
 
 use std::time::Duration;
 
@@ -41,7 +42,8 @@ impl ControlPlane {
     pub fn attach_node(&self) -> NodeLink {
         let (down, to_node) = mpsc::channel(LINK_DEPTH);
         let (from_node, up) = mpsc::channel(LINK_DEPTH);
-        tokio::spawn(session::run(self.clone(), Proof::SameProcess, up, down));
+        let session = session::run(self.clone(), Proof::SameProcess, None, (up, down));
+        tokio::spawn(session);
         NodeLink { to_node, from_node }
     }
 
@@ -76,7 +78,7 @@ impl ControlPlane {
         let tx = self.store().begin_read().await?;
         let found = tx.find_tenant(tenant).await?;
         let region = found.ok_or(Refusal::NotFound { what: "tenant" })?.region;
-        let nodes = self.hub().connected(&region);
+        let nodes = self.connected_nodes(&tx, &region).await?;
         let holdings = tx.list_holdings_of_tenant(tenant).await?;
         let serves = |node: &NodeId| {
             holdings

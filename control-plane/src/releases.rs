@@ -143,7 +143,7 @@ impl ControlPlane {
         tenant: &Tenant,
     ) -> Result<Effectiveness, Refusal> {
         let version = tenant.release_version;
-        let connected = self.hub().connected(&tenant.region);
+        let connected = self.connected_nodes(tx, &tenant.region).await?;
         let mut held: BTreeMap<NodeId, Holding> = tx
             .list_holdings_of_tenant(tenant.id)
             .await?

@@ -18,6 +18,7 @@ mod idempotency;
 mod kept;
 mod migration;
 mod node_certificates;
+mod node_links;
 mod nodes;
 mod operators;
 mod outbox;

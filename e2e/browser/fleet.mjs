@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 
 import { AdminApi } from '../harness/admin_api.mjs';
-import { BINARY, Impossible, ROOT, canary, until } from '../harness/product.mjs';
+import { BINARY, Impossible, ROOT, canary, ownEnvironment, until } from '../harness/product.mjs';
 
 const NODE = process.env.BAILIWICK_NODE_BIN ?? join(BINARY, '../bailiwick-node');
 const LOGS = process.env.BAILIWICK_TEST_LOG_DIR ?? join(ROOT, 'target/test-logs');
@@ -53,7 +53,7 @@ export class Fleet {
 
   /** The admin API as whoever can read the data directory: nobody can sign in before there is a node. */
   async api() {
-    const { stdout } = await promisify(execFile)(BINARY, ['token', '--data-dir', this.dataDir]);
+    const { stdout } = await promisify(execFile)(BINARY, ['token', '--data-dir', this.dataDir], { env: ownEnvironment() });
     canary(stdout.trim());
     return new AdminApi(`${this.consoleUrl}/v1`, stdout.trim());
   }
@@ -91,9 +91,7 @@ class Running {
   logged = '';
 
   constructor(name, program, args, { cwd, settings }) {
-    // Settings of the test run are none of the product's, and unknown ones are errors to it.
-    const inherited = Object.entries(process.env).filter(([key]) => !key.startsWith('BAILIWICK_'));
-    const env = { ...Object.fromEntries(inherited), ...settings };
+    const env = { ...ownEnvironment(), ...settings };
     mkdirSync(LOGS, { recursive: true });
     const log = createWriteStream(join(LOGS, `e2e-fleet-${name}.log`));
     this.child = spawn(program, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });

@@ -5,12 +5,13 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 
-import { BINARY, canary } from './product.mjs';
+import { BINARY, canary, ownEnvironment } from './product.mjs';
 
 export class AdminApi {
   static async open(product, { tenant, role }) {
     const run = promisify(execFile);
-    const { stdout } = await run(BINARY, ['token', '--data-dir', product.dataDir, '--tenant', tenant, '--role', role]);
+    const args = ['token', '--data-dir', product.dataDir, '--tenant', tenant, '--role', role];
+    const { stdout } = await run(BINARY, args, { env: ownEnvironment() });
     const token = stdout.trim();
     canary(token);
     return new AdminApi(`${product.consoleUrl}/v1`, token);

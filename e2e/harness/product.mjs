@@ -47,6 +47,11 @@ export async function until(question, what, withinMs = 10_000) {
 /** Ends `until` early: waiting longer cannot help. */
 export class Impossible extends Error {}
 
+/** The environment without the settings of the test run: unknown ones are errors to the product. */
+export function ownEnvironment() {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('BAILIWICK_')));
+}
+
 async function freePort() {
   const server = createServer();
   await new Promise((listening) => server.listen(0, '127.0.0.1', listening));
@@ -87,7 +92,7 @@ export class Product {
     const name = basename(process.argv[1] ?? 'product', '.test.mjs');
     const log = createWriteStream(join(LOGS, `e2e-${name}-${process.pid}-${consolePort}.log`));
     // Settings of the test run are none of the product's, and unknown ones are errors to it.
-    const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('BAILIWICK_')));
+    const env = ownEnvironment();
     this.child = spawn(BINARY, args, { cwd: this.home, env, stdio: ['ignore', 'pipe', 'pipe'] });
     // The banner is for a person and may hold the setup link; only what is logged is kept and searched.
     this.child.stdout.setEncoding('utf8').on('data', (text) => (this.banner += text));

@@ -59,6 +59,53 @@ async fn an_authority_is_replaced_in_steps_and_none_falls_out_r_node_02() {
 }
 
 #[tokio::test]
+async fn the_list_is_dated_by_what_it_says_and_never_goes_back_r_node_02() {
+    let (cp, clock) = control_plane().await;
+    let issued = async || {
+        let jws = cp.signed_authorities().await.unwrap();
+        let list = Authorities::verify(&jws, &cp.trust_root()).unwrap();
+        (list.issued_at, jws)
+    };
+    let first = issued().await;
+    clock.advance(TimeDelta::hours(1));
+    assert_eq!(issued().await, first, "nothing changed but the time");
+
+    // A replica whose clock is behind the one that wrote last.
+    clock.set(first.0 - TimeDelta::seconds(2));
+    rotate(&cp).await.unwrap();
+    let second = issued().await;
+    assert!(second.0 > first.0);
+    clock.advance(AuthorityState::NEXT_WAITS + TimeDelta::seconds(10));
+    let states = rotate(&cp).await.unwrap();
+    assert_eq!(issued().await, second, "who signs makes no difference");
+
+    clock.set(states[0].trusted_until);
+    let third = issued().await;
+    assert!(third.0 > second.0, "one is gone");
+    // What is gone is forgotten now, and what it said of the time is not.
+    rotate(&cp).await.unwrap();
+    let fourth = issued().await;
+    assert!(fourth.0 > third.0);
+    clock.advance(AuthorityState::NEXT_WAITS);
+    rotate(&cp).await.unwrap();
+    assert_eq!(issued().await, fourth);
+}
+
+#[tokio::test]
+async fn an_authority_that_has_ended_makes_room_as_well_r_node_02() {
+    use AuthorityStanding::{Next, Signing};
+    let (cp, clock) = control_plane().await;
+    clock.advance(AUTHORITY_LIFE - TimeDelta::days(1));
+    rotate(&cp).await.unwrap();
+    clock.advance(TimeDelta::days(2));
+    assert_eq!(standings(&cp).await, [Next]);
+    rotate(&cp).await.unwrap();
+    assert_eq!(standings(&cp).await, [Signing]);
+    let (_, ends_at) = cp.server_identity().await.unwrap();
+    assert!(ends_at > cp.clock().now());
+}
+
+#[tokio::test]
 async fn a_key_that_signs_no_more_is_destroyed() {
     let (cp, clock) = control_plane().await;
     rotate(&cp).await.unwrap();

@@ -7,6 +7,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use contract::{
+    canonical::sha256_hex,
     ids::{NodeId, OperatorId, TenantId},
     permission::Permission,
 };
@@ -30,6 +31,8 @@ pub(crate) enum Attempt {
     /// Somebody presented a join token: whose it was, if it was anybody's, and what is wrong with it. Nothing
     /// that they chose themselves, or each attempt could look like a new one.
     Enrolment(Option<NodeId>, Unfit),
+    /// A certificate of ours, by its SHA-256, admits nobody any more.
+    Certificate(String),
 }
 
 /// What was recorded lately, in this process.
@@ -58,6 +61,14 @@ impl Strangers {
 }
 
 impl ControlPlane {
+    /// Whether it is news that this certificate admits nobody. Its key was proven, so it is one of ours, and
+    /// there are only so many of them.
+    pub(crate) async fn is_new_refusal(&self, certificate: &[u8]) -> bool {
+        let attempt = Attempt::Certificate(sha256_hex(certificate));
+        let now = self.clock().now();
+        self.inner.strangers.is_news(attempt, now).await
+    }
+
     /// Lets somebody with a role in the tenant pass; for anyone else there is no such tenant.
     pub(crate) async fn enter(&self, caller: &Caller, tenant: TenantId) -> Result<Tenant, Refusal> {
         let found = {

@@ -1,8 +1,9 @@
 //! The ledger of node certificates: what was issued, and whether it still lets anybody in.
 //!
 //! A signature of our authority alone admits nobody: what connects must be in the ledger, so revoking is
-//! striking out, without lists that somebody would have to fetch. A key is certified once. Renewals are in
-//! the ledger and not in the audit log, where two a day and node would bury what people did (R-AUD-01).
+//! striking out, without lists that somebody would have to fetch. A key is certified once; who asks again
+//! because the answer was lost gets that same certificate. Renewals are in the ledger and not in the audit
+//! log, where two a day and node would bury what people did (R-AUD-01).
 
 use chrono::{DateTime, TimeDelta, Utc};
 use contract::{canonical::sha256_hex, enrolment::Der, ids::NodeId, tenant::Region};
@@ -15,9 +16,9 @@ use crate::{
 };
 
 /// Most certificates of one node that are good at the same time: the present one, the next one, and a few
-/// whose answer was lost on the way.
+/// that it asked for and was restarted before it had them.
 const MAX_GOOD: u64 = 8;
-/// How long a certificate stays in the ledger after its end.
+/// How long a certificate stays in the ledger after its end, also when its node is gone.
 const KEPT: TimeDelta = TimeDelta::days(90);
 
 /// A certificate that was issued to a node.
@@ -25,6 +26,8 @@ const KEPT: TimeDelta = TimeDelta::days(90);
 pub(crate) struct NodeCertificate {
     /// Lower-case hexadecimal SHA-256 of its bytes.
     pub(crate) fingerprint: String,
+    /// The certificate itself, for a node that did not get it the first time.
+    pub(crate) certificate: Der,
     /// Whose it is.
     pub(crate) node: NodeId,
     /// Lower-case hexadecimal SHA-256 of its public key (SubjectPublicKeyInfo).
@@ -54,18 +57,22 @@ pub(crate) struct Admitted {
     pub(crate) ends_at: DateTime<Utc>,
 }
 
-/// Why a certificate admits nobody.
+/// Why a certificate admits nobody. What is said of it crosses the wire, so there is nothing in it that
+/// anybody wrote: why a node was revoked is for those who may see the list of nodes.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NotAdmitted {
     /// It is not in the ledger.
     #[error("the certificate is not in the ledger")]
     Unknown,
-    /// It was voided, or its node was.
-    #[error("{reason}")]
-    Revoked {
-        /// Why.
-        reason: String,
-    },
+    /// Its node was revoked.
+    #[error("the node was revoked")]
+    Revoked,
+    /// Its node was deleted.
+    #[error("the node was deleted")]
+    Deleted,
+    /// It was voided when the node enrolled again.
+    #[error("the node enrolled again; this certificate is of before")]
+    Replaced,
     /// It is past its end.
     #[error("the certificate has ended")]
     Expired,
@@ -101,17 +108,12 @@ impl ControlPlane {
         let node = tx
             .find_node(entry.node)
             .await?
-            .ok_or(NotAdmitted::Unknown)?;
+            .ok_or(NotAdmitted::Deleted)?;
         if node.standing == NodeStanding::Revoked {
-            let why = node.revoked_reason.unwrap_or_default();
-            return Err(NotAdmitted::Revoked {
-                reason: format!("the node was revoked: {why}"),
-            });
+            return Err(NotAdmitted::Revoked);
         }
         if entry.revoked_at.is_some() || node.standing != NodeStanding::Enrolled {
-            return Err(NotAdmitted::Revoked {
-                reason: "the node enrolled again; this certificate is of before".to_owned(),
-            });
+            return Err(NotAdmitted::Replaced);
         }
         if entry.ends_at <= self.clock().now() {
             return Err(NotAdmitted::Expired);
@@ -124,18 +126,23 @@ impl ControlPlane {
     }
 
     /// Issues a further certificate to the node that is connected with the one of this fingerprint; its earlier
-    /// ones keep their own end.
+    /// ones keep their own end. Asked again for the same key, it gives the same certificate again: the answer
+    /// was lost on the way.
     ///
     /// # Errors
-    /// [`Refusal::Invalid`] for the request (see [`NodeKey::of`]) or a key that was certified before;
+    /// [`Refusal::Invalid`] for the request (see [`NodeKey::of`]) or a key that was certified for another node
+    /// or in a certificate that is not good any more, or in the one that the node is connected with;
     /// [`Refusal::Conflict`] if the certificate is not good any more or the node not enrolled
     /// (`not_enrolled`), or if it has too many certificates already (`too_many_certificates`).
     pub(crate) async fn renew(&self, certificate: &str, csr: &Der) -> Result<Der, Refusal> {
         let key = NodeKey::of(csr)?;
         let tx = self.store().begin().await?;
         let now = self.clock().now();
-        let present = tx.find_node_certificate(certificate).await?;
-        let node = present.ok_or_else(not_enrolled)?.node;
+        let present = find_good(&tx, certificate, now).await?;
+        if let Some(lost) = find_lost(&tx, &present, &key, now).await? {
+            return Ok(lost);
+        }
+        let node = present.node;
         if tx.count_node_certificates(node, now).await? >= MAX_GOOD {
             return Err(Refusal::conflict(
                 "too_many_certificates",
@@ -145,10 +152,7 @@ impl ControlPlane {
         let issued = self.issue(&tx, node, &key).await?;
         // Only now, as nobody can void it until this is committed: whoever was this node before it enrolled
         // again must not become it once more by what they have open.
-        let present = tx.find_node_certificate(certificate).await?;
-        if !present.is_some_and(|present| present.is_good(now)) {
-            return Err(not_enrolled());
-        }
+        find_good(&tx, certificate, now).await?;
         tx.commit().await?;
         Ok(issued.certificate)
     }
@@ -169,6 +173,7 @@ impl ControlPlane {
         }
         let entry = NodeCertificate {
             fingerprint: issued.certificate.fingerprint(),
+            certificate: issued.certificate.clone(),
             node,
             key_sha256: key.sha256(),
             issued_at: now,
@@ -185,11 +190,43 @@ fn not_enrolled() -> Refusal {
     Refusal::conflict("not_enrolled", "The node is not enrolled any more.")
 }
 
+/// The certificate of this fingerprint, as long as it is good.
+async fn find_good(
+    tx: &Tx,
+    fingerprint: &str,
+    now: DateTime<Utc>,
+) -> Result<NodeCertificate, Refusal> {
+    let found = tx.find_node_certificate(fingerprint).await?;
+    let good = found.filter(|found| found.is_good(now));
+    good.ok_or_else(not_enrolled)
+}
+
+/// What this very node was given for this very key, as long as it is good; but not what it is connected
+/// with, as that did arrive.
+async fn find_lost(
+    tx: &Tx,
+    present: &NodeCertificate,
+    key: &NodeKey,
+    now: DateTime<Utc>,
+) -> Result<Option<Der>, Refusal> {
+    let known = tx.find_node_certificate_of_key(&key.sha256()).await?;
+    let lost = known.filter(|known| {
+        known.node == present.node && known.fingerprint != present.fingerprint && known.is_good(now)
+    });
+    Ok(lost.map(|lost| lost.certificate))
+}
+
+/// Forgets what is left of deleted nodes once it has been kept for long enough. Nobody renews in their name,
+/// so it is looked for when a node is made or deleted.
+pub(super) async fn sweep_deleted(tx: &Tx, now: DateTime<Utc>) -> Result<(), Refusal> {
+    Ok(tx.sweep_certificates_of_no_node(now - KEPT).await?)
+}
+
 /// Refuses a key that was certified before: whoever has it now may not be who had it then.
 async fn check_new(tx: &Tx, key: &NodeKey) -> Result<(), Refusal> {
-    match tx.is_node_key_known(&key.sha256()).await? {
-        false => Ok(()),
-        true => Err(Refusal::invalid(
+    match tx.find_node_certificate_of_key(&key.sha256()).await? {
+        None => Ok(()),
+        Some(_) => Err(Refusal::invalid(
             "csr",
             "is for a key that was certified before",
         )),

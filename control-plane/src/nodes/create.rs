@@ -4,7 +4,7 @@ use contract::{enrolment::NodeName, permission::Permission, tenant::Region};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::{Node, NodeState, event};
+use super::{Node, NodeState, certificates::sweep_deleted, event};
 use crate::{
     Caller, ControlPlane, Mode, Refusal,
     change::{Done, Target},
@@ -47,6 +47,7 @@ impl ControlPlane {
         }
         let node = Node::awaiting(self.new_id(), new.name, new.region, change.at());
         change.tx().insert_node(&node).await?;
+        sweep_deleted(change.tx(), change.at()).await?;
         let sentence = format!("Made the node {} in {}.", node.name, node.region);
         let event = event("nodes.create", sentence, &node).after(&node);
         let state = self.state_of(change.tx(), node).await?;

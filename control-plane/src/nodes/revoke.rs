@@ -5,7 +5,7 @@
 
 use contract::{ids::NodeId, text};
 
-use super::{NodeStanding, NodeState, event};
+use super::{NodeStanding, NodeState, certificates::sweep_deleted, event};
 use crate::{
     Caller, ControlPlane, Mode, Refusal,
     change::{Done, check_version},
@@ -55,7 +55,7 @@ impl ControlPlane {
         after.standing = NodeStanding::Revoked;
         after.certificate_ends_at = None;
         after.revoked_at = Some(change.at());
-        after.revoked_reason = Some(reason);
+        after.revoked_reason = Some(reason.clone());
         after.touch(change.at());
         // The node first: a renewal at the same moment waits for this row, or is seen by what follows.
         change.tx().decide_node(&after).await?;
@@ -76,11 +76,16 @@ impl ControlPlane {
         let mut state = self.state_of(change.tx(), after).await?;
         let done = Done::new((), event).also_news(News::Node(at.id));
         change.finish(done).await?;
+        if mode == Mode::Commit {
+            // The node itself is told that it was revoked, and not why.
+            tracing::info!(node = %at.id, reason, "a node was revoked");
+        }
         state.connected = state.connected && mode == Mode::DryRun;
         Ok(state)
     }
 
-    /// Deletes a node that no process is, with everything it said. Its name is free again.
+    /// Deletes a node that no process is, with everything it said. Its name is free again; its certificates stay
+    /// in the ledger for a while, because they are what an incident is reconstructed from.
     ///
     /// # Errors
     /// Needs `platform.nodes.manage`; [`Refusal::NotFound`]; [`Refusal::Stale`]; [`Refusal::Conflict`]
@@ -99,8 +104,8 @@ impl ControlPlane {
                 "A process is this node. Revoke it first.",
             ));
         }
-        change.tx().delete_node_certificates(at.id).await?;
         change.tx().delete_node(at.id).await?;
+        sweep_deleted(change.tx(), change.at()).await?;
         let sentence = format!("Deleted the node {}.", gone.name);
         let event = event("nodes.delete", sentence, &gone).before(&gone);
         let done = Done::new((), event).also_news(News::Node(at.id));

@@ -22,6 +22,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 const BATCH: u64 = 200;
 /// How long news are kept: much longer than any replica that lives stays away from the database.
 const KEPT: TimeDelta = TimeDelta::hours(1);
+/// Tries to tell of one thing.
+const TRIES: u32 = 5;
 /// Looks between two cleanings.
 const LOOKS_PER_TRIM: u32 = 600;
 
@@ -34,6 +36,7 @@ impl ControlPlane {
         let mut follower = Follower {
             control_plane: self,
             heard: self.store().begin_read().await?.newest_news().await?,
+            failed: 0,
         };
         let mut looks = 0_u32;
         loop {
@@ -59,6 +62,8 @@ impl ControlPlane {
 struct Follower<'a> {
     control_plane: &'a ControlPlane,
     heard: u64,
+    /// How often the news after that could not be told.
+    failed: u32,
 }
 
 impl Follower<'_> {
@@ -68,8 +73,15 @@ impl Follower<'_> {
             let news = tx.list_news(self.heard, BATCH).await?;
             let last = news.len() < usize::try_from(BATCH).unwrap_or(usize::MAX);
             for (number, news) in news {
-                self.tell(&tx, news).await?;
-                self.heard = number;
+                if let Err(error) = self.tell(&tx, news).await {
+                    self.failed += 1;
+                    if self.failed < TRIES {
+                        return Err(error);
+                    }
+                    // One that cannot be told must not keep the next ones back for ever.
+                    tracing::error!(?error, number, "news of another control plane are left out");
+                }
+                (self.heard, self.failed) = (number, 0);
             }
             if last {
                 return Ok(());
@@ -96,6 +108,8 @@ impl Follower<'_> {
             }
             News::Node(node) => hub.doubt(node),
             News::Authorities => hub.tell_authorities_changed(),
+            // Of a newer control plane, which tells its own nodes.
+            News::Unknown(kind) => tracing::warn!(kind, "news of a kind that is not known here"),
         }
         Ok(())
     }

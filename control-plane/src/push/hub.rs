@@ -117,7 +117,7 @@ impl Hub {
         announced.is_some_and(|announced| announced >= version)
     }
 
-    /// The nodes of a region that are connected now.
+    /// The nodes of a region that are connected to this replica now.
     pub(crate) fn connected(&self, region: &Region) -> BTreeSet<NodeId> {
         let state = self.state();
         let here = state
@@ -125,6 +125,11 @@ impl Hub {
             .iter()
             .filter(|(_, lane)| lane.region == *region);
         here.map(|(node, _)| *node).collect()
+    }
+
+    /// Whether a node is connected here.
+    pub(super) fn has(&self, node: NodeId) -> bool {
+        self.state().lanes.contains_key(&node)
     }
 
     /// Has one node of `region` do something, and waits for its answer.

@@ -92,7 +92,9 @@ impl Inbound {
             Up::Renew { csr } => self.hear_renew(&csr).await,
             Up::Pong { .. } => {
                 let tx = self.control_plane.store().begin().await?;
-                tx.touch_node(self.node, self.control_plane.clock().now())
+                let at = self.control_plane.clock().now();
+                tx.touch_node(self.node, at).await?;
+                tx.put_node_link(self.node, &self.region, self.control_plane.replica(), at)
                     .await?;
                 tx.commit().await?;
                 self.tell(Todo::Alive);
@@ -145,6 +147,8 @@ impl Inbound {
             tracing::warn!(node = %self.node, %tenant, version, doubt, "a node's word about a release is not believed");
             return Ok(());
         }
+        // The node's row before what it holds, as when it greets: two sessions of one node may overlap.
+        tx.touch_node(self.node, at).await?;
         // A manifest that a node could not read has no version it could name (0): nothing to store then.
         if version > 0 {
             let known = tx.find_holding(self.node, tenant).await?;
@@ -156,7 +160,6 @@ impl Inbound {
             tx.put_holding(&said.after(known, self.node, tenant))
                 .await?;
         }
-        tx.touch_node(self.node, at).await?;
         tx.commit().await?;
         if let Outcome::Rejected { reason } = outcome {
             tracing::error!(node = %self.node, %tenant, version, reason, "a node refused a release");

@@ -2,13 +2,13 @@
 //!
 //! What a connection is for stands in its first message (ALPN). A process without a certificate reaches the
 //! one question of enrolment and nothing else; everything else is mutual TLS, and a certificate must also
-//! stand in the ledger: a stolen authority key alone lets nobody in (R-NODE-01, R-NODE-02).
+//! stand in the ledger: a stolen authority key alone admits no node (R-NODE-01, R-NODE-02).
 //!
-//! Connections are strangers' until the handshake is over, so each is given little time and there are only
-//! so many of them at once.
+//! Whoever connects is a stranger until they have greeted: see [`super::strangers`].
 
 use std::{
     io,
+    net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -19,25 +19,33 @@ use contract::enrolment::{
 };
 use host::{
     Shutdown,
-    wire::{self, Answered, Limits, Link, Peer, Server, Turned, Waiting, WireError},
+    wire::{self, Answered, Limits, Link, Peer, Server, Socket, Turned, Waiting, WireError},
 };
 use http::StatusCode;
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore, mpsc},
+    sync::{Semaphore, mpsc},
     task::JoinSet,
 };
 
 use super::{
     LINK_DEPTH,
-    session::{self, Proof},
+    session::{self, Ended, Proof},
+    strangers::{Place, Places},
 };
 use crate::{ControlPlane, Refusal, nodes::NotAdmitted};
 
-/// Longest time from the first byte to the end of the handshake, and for the question of enrolment.
-const STRANGER_LIMIT: Duration = Duration::from_secs(10);
-/// Connections that may be strangers' at once.
-const STRANGERS: usize = 256;
+/// Longest time to the end of the handshake.
+const HANDSHAKE_LIMIT: Duration = Duration::from_secs(5);
+/// Longest time for the question of enrolment, and from the handshake to a link.
+const ASKING_LIMIT: Duration = Duration::from_secs(5);
+/// Processes that may enrol at once: a person made a token for each.
+const ENROLMENTS: usize = 32;
+/// Frames of a node that may wait; each may be as large as a greeting.
+const UP_DEPTH: usize = 2;
+/// How long what was still to be said may take once a session is over.
+const PARTING_LIMIT: Duration = Duration::from_secs(5);
 /// Pause after the system refused a connection: it is out of something.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How often authorities are looked at: another replica may have changed them.
@@ -62,7 +70,8 @@ struct Reception {
 struct Shared {
     control_plane: ControlPlane,
     reception: Mutex<Arc<Reception>>,
-    strangers: Arc<Semaphore>,
+    strangers: Places,
+    enrolments: Semaphore,
 }
 
 impl ControlPlane {
@@ -80,17 +89,15 @@ impl ControlPlane {
         let shared = Arc::new(Shared {
             control_plane: self.clone(),
             reception: Mutex::new(Arc::new(Reception::of(self).await?)),
-            strangers: Arc::new(Semaphore::new(STRANGERS)),
+            strangers: Places::default(),
+            enrolments: Semaphore::new(ENROLMENTS),
         });
         let mut connections = JoinSet::new();
         let accepting = async {
             loop {
-                let Ok(permit) = Arc::clone(&shared.strangers).acquire_owned().await else {
-                    return;
-                };
                 match listener.accept().await {
-                    Ok((tcp, _)) => {
-                        connections.spawn(Arc::clone(&shared).receive(tcp, permit));
+                    Ok((tcp, from)) => {
+                        connections.spawn(Arc::clone(&shared).receive(tcp, from));
                     }
                     Err(error) => pause(&error).await,
                 }
@@ -173,15 +180,25 @@ impl Shared {
         Ok(())
     }
 
-    async fn receive(self: Arc<Self>, tcp: TcpStream, permit: OwnedSemaphorePermit) {
-        let shaken = tokio::time::timeout(STRANGER_LIMIT, self.shake(tcp)).await;
-        match shaken {
-            Ok(Ok((peer, Purpose::Push))) => self.admit(peer, permit).await,
-            Ok(Ok((peer, Purpose::Enrol))) => self.enrol(peer).await,
-            // Anyone can cause this, so it is no alarm.
-            Ok(Err(error)) => tracing::info!(%error, "a connection of a stranger was refused"),
-            Err(_) => tracing::info!("a connection said too little for too long"),
+    async fn receive(self: Arc<Self>, tcp: TcpStream, from: SocketAddr) {
+        match self.know(tcp, from).await {
+            Ok((peer, Purpose::Push, place)) => self.admit(peer, place).await,
+            Ok((peer, Purpose::Enrol, _place)) => self.enrol(peer).await,
+            // Anyone can cause it, as often as they like, so it is no news.
+            Err(why) => tracing::debug!(why, "a stranger's connection was refused"),
         }
+    }
+
+    async fn know(
+        &self,
+        tcp: TcpStream,
+        from: SocketAddr,
+    ) -> Result<(Peer, Purpose, Place), String> {
+        let place = self.strangers.take(from.ip()).ok_or("there is no place")?;
+        let shaken = tokio::time::timeout(HANDSHAKE_LIMIT, self.shake(tcp)).await;
+        let shaken = shaken.map_err(|_| "it said too little for too long")?;
+        let (peer, purpose) = shaken.map_err(|error| error.to_string())?;
+        Ok((peer, purpose, place))
     }
 
     async fn shake(&self, tcp: TcpStream) -> Result<(Peer, Purpose), WireError> {
@@ -196,48 +213,85 @@ impl Shared {
     }
 
     async fn enrol(&self, peer: Peer) {
+        let Ok(_turn) = self.enrolments.try_acquire() else {
+            return tracing::debug!("too many processes enrol at once");
+        };
         let control_plane = &self.control_plane;
         let decide = |body: Vec<u8>| async move { decide(control_plane, &body).await };
         wire::answer(
             peer.into_stream(),
             ENROL_PATH,
             MAX_ENROL_BYTES,
-            STRANGER_LIMIT,
+            ASKING_LIMIT,
             decide,
         )
         .await;
     }
 
-    async fn admit(&self, peer: Peer, permit: OwnedSemaphorePermit) {
+    async fn admit(&self, peer: Peer, place: Place) {
         let Some(certificate) = peer.certificate() else {
             return;
         };
-        let admitted = self.control_plane.admit_node(&certificate).await;
-        let verdict = match &admitted {
-            Ok(_) => Ok(()),
-            Err(refused) => Err(turned(refused)),
+        let asking = async {
+            let admitted = self.control_plane.admit_node(&certificate).await;
+            let verdict = match &admitted {
+                Ok(_) => Ok(()),
+                Err(refused) => Err(self.turn(refused, &certificate).await),
+            };
+            let accepted = wire::accept(peer.into_stream(), PUSH_PATH, verdict, LIMITS).await;
+            Some((accepted.ok()?, admitted.ok()?))
         };
-        let accepting = wire::accept(peer.into_stream(), PUSH_PATH, verdict, LIMITS);
-        let socket = match tokio::time::timeout(STRANGER_LIMIT, accepting).await {
-            Ok(Ok(socket)) => socket,
-            Ok(Err(error)) => return tracing::debug!(%error, "no link was made"),
-            Err(_) => return tracing::debug!("a node asked for no link in time"),
+        let Ok(Some((socket, admitted))) = tokio::time::timeout(ASKING_LIMIT, asking).await else {
+            return tracing::debug!("no link was made");
         };
-        drop(permit);
-        let Ok(admitted) = admitted else {
-            return;
-        };
-        let (down, to_peer) = mpsc::channel(LINK_DEPTH);
-        let (from_peer, up) = mpsc::channel(LINK_DEPTH);
         let proof = Proof::Certificate {
             admitted,
             certificate,
         };
-        let session = session::run(self.control_plane.clone(), proof, up, down);
-        let carried = wire::carry(socket, Link { to_peer, from_peer }, LIMITS);
-        // When the session ends, its queue closes, which closes the connection in order, and the reverse.
-        let (carried, ()) = tokio::join!(carried, session);
-        tracing::debug!(%carried, "a node's connection ended");
+        self.carry(socket, proof, place).await;
+    }
+
+    /// Runs a session on a link.
+    async fn carry<S>(&self, socket: Socket<S>, proof: Proof, place: Place)
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let (down, to_peer) = mpsc::channel(LINK_DEPTH);
+        let (from_peer, up) = mpsc::channel(UP_DEPTH);
+        let carrying = wire::carry(socket, Link { to_peer, from_peer }, LIMITS);
+        let session = session::run(self.control_plane.clone(), proof, Some(place), (up, down));
+        tokio::pin!(carrying, session);
+        tokio::select! {
+            ended = &mut session => match ended {
+                // Whoever may not be here any more is not sent what was still waiting either.
+                Ended::NoLongerAdmitted(_) | Ended::Expired => {}
+                _ => {
+                    let _ = tokio::time::timeout(PARTING_LIMIT, carrying).await;
+                }
+            },
+            // Its queues are closed now, so the session ends too.
+            carried = &mut carrying => {
+                tracing::debug!(%carried, "a node's connection ended");
+                session.await;
+            }
+        }
+    }
+
+    /// What a node is told that is not admitted. It may come again every few seconds for as long as it
+    /// likes; the log tells of the first time in a while.
+    async fn turn(&self, refused: &NotAdmitted, certificate: &[u8]) -> Turned {
+        let status = match refused {
+            NotAdmitted::Failed(error) => {
+                tracing::error!(?error, "the ledger cannot be read; a node has to wait");
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+            _ => StatusCode::FORBIDDEN,
+        };
+        let reason = refused.reason();
+        if status == StatusCode::FORBIDDEN && self.control_plane.is_new_refusal(certificate).await {
+            tracing::warn!(reason, "a node was not admitted");
+        }
+        Turned { status, reason }
     }
 }
 
@@ -245,18 +299,6 @@ impl Shared {
 enum Purpose {
     Enrol,
     Push,
-}
-
-fn turned(refused: &NotAdmitted) -> Turned {
-    let status = match refused {
-        NotAdmitted::Failed(_) => StatusCode::SERVICE_UNAVAILABLE,
-        _ => StatusCode::FORBIDDEN,
-    };
-    tracing::warn!(reason = refused.reason(), "a node was not admitted");
-    Turned {
-        status,
-        reason: refused.reason(),
-    }
 }
 
 /// Answers a request to enrol.

@@ -1,6 +1,9 @@
 //! One node's session: greet, then hear and tell at the same time until either side is gone.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use chrono::{DateTime, Utc};
 use contract::{
@@ -17,6 +20,7 @@ use super::{
     hub::Presence,
     inbound::{Inbound, printable},
     outbound::Outbound,
+    strangers::Place,
 };
 use crate::{
     ControlPlane, Refusal,
@@ -29,6 +33,9 @@ const GREETING_LIMIT: Duration = Duration::from_secs(10);
 
 /// How often a node's standing is asked of the ledger.
 const LOOK_EVERY: Duration = Duration::from_secs(15);
+
+/// Looks in vain after which nobody is believed to be admitted: together less than 60 s (R-NODE-10).
+const UNREAD_LOOKS: u32 = 3;
 
 /// How much of a node's software version is kept.
 const MAX_SOFTWARE_CHARS: usize = 100;
@@ -105,18 +112,22 @@ impl From<crate::store::StoreError> for Ended {
     }
 }
 
-/// Runs a session to its end.
+/// Runs a session to its end. A stranger's `place` is given back once the node has greeted.
 pub(super) async fn run(
     control_plane: ControlPlane,
     proof: Proof,
-    mut up: mpsc::Receiver<Text>,
-    down: mpsc::Sender<Text>,
-) {
-    let ended = match greet(&control_plane, &proof, &mut up).await {
+    place: Option<Place>,
+    (mut up, down): (mpsc::Receiver<Text>, mpsc::Sender<Text>),
+) -> Ended {
+    let greeted = greet(&control_plane, &proof, &mut up).await;
+    // From here on the node is no stranger.
+    drop(place);
+    let ended = match greeted {
         Ok(greeting) => converse(&control_plane, &proof, greeting, (up, down)).await,
         Err(ended) => ended,
     };
     ended.tell();
+    ended
 }
 
 /// Ends when the node may not be here any more. Its standing is asked of the ledger when somebody doubts it, and
@@ -126,33 +137,35 @@ async fn no_longer_admitted(
     proof: &Proof,
     presence: &Presence<'_>,
 ) -> Ended {
-    let Proof::Certificate { certificate, .. } = proof else {
+    let Proof::Certificate {
+        admitted,
+        certificate,
+    } = proof
+    else {
         return std::future::pending().await;
     };
     let mut doubts = presence.doubts();
     // At once as well: something may have happened between the handshake and the greeting.
+    let mut unread = 0;
     loop {
-        if let Some(ended) = standing(control_plane, certificate).await {
-            return ended;
+        if control_plane.clock().now() >= admitted.ends_at {
+            return Ended::Expired;
+        }
+        match control_plane.admit_node(certificate).await {
+            Ok(_) => unread = 0,
+            Err(NotAdmitted::Expired) => return Ended::Expired,
+            // A ledger that cannot be read takes nobody's standing at once, and leaves it to nobody for long.
+            Err(NotAdmitted::Failed(error)) if unread < UNREAD_LOOKS => {
+                unread += 1;
+                tracing::error!(?error, "the ledger cannot be read");
+            }
+            Err(NotAdmitted::Failed(error)) => return Ended::Failed(error),
+            Err(refused) => return Ended::NoLongerAdmitted(refused.reason()),
         }
         tokio::select! {
             Ok(()) = doubts.changed() => {}
             () = tokio::time::sleep(LOOK_EVERY) => {}
         }
-    }
-}
-
-/// Why whoever holds the certificate may not be here any more; `None` if they may.
-async fn standing(control_plane: &ControlPlane, certificate: &[u8]) -> Option<Ended> {
-    match control_plane.admit_node(certificate).await {
-        Ok(_) => None,
-        Err(NotAdmitted::Expired) => Some(Ended::Expired),
-        // A ledger that cannot be read takes nobody's standing.
-        Err(NotAdmitted::Failed(error)) => {
-            tracing::error!(?error, "the ledger cannot be read");
-            None
-        }
-        Err(refused) => Some(Ended::NoLongerAdmitted(refused.reason())),
     }
 }
 
@@ -183,7 +196,25 @@ async fn converse(
     };
     drop(presence);
     tracing::info!(%node, reason = %ended, "a node's session ended");
+    leave(control_plane, node).await;
     ended
+}
+
+async fn leave(control_plane: &ControlPlane, node: NodeId) {
+    if let Err(error) = unlink(control_plane, node).await {
+        // It is told apart from a living one soon: nobody renews it.
+        tracing::warn!(?error, %node, "the end of a node's connection could not be written");
+    }
+}
+
+/// Writes that the node is not connected here any more, unless it has a newer session here.
+async fn unlink(control_plane: &ControlPlane, node: NodeId) -> Result<(), Refusal> {
+    if control_plane.hub().has(node) {
+        return Ok(());
+    }
+    let tx = control_plane.store().begin().await?;
+    tx.drop_node_link(node, control_plane.replica()).await?;
+    Ok(tx.commit().await?)
 }
 
 async fn greet(
@@ -220,6 +251,10 @@ async fn greet(
             "it says it is another node than its certificate",
         ));
     }
+    let mut named = BTreeSet::new();
+    if !greeting.holds.iter().all(|held| named.insert(held.tenant)) {
+        return Err(Ended::Protocol("it names a tenant twice"));
+    }
     if !control_plane.regions().contains(&greeting.region) {
         return Err(Ended::Protocol("its region is not one of ours"));
     }
@@ -251,6 +286,8 @@ async fn register(control_plane: &ControlPlane, greeting: &mut Greeting) -> Resu
         tracing::warn!(node = %greeting.node, doubted, "a node says it holds what was never released to it");
     }
     recognize(&tx, greeting, at).await?;
+    tx.put_node_link(greeting.node, &greeting.region, control_plane.replica(), at)
+        .await?;
     for known in tx.list_holdings_of_node(greeting.node).await? {
         if !greeting
             .holds

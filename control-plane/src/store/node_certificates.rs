@@ -1,12 +1,15 @@
 //! Rows of the ledger: each certificate that a node was ever given, by its fingerprint.
 //!
 //! A certificate that is not here lets nobody in, whoever signed it. Rows are kept for a while after the
-//! certificate's end, because they are what an incident is reconstructed from.
+//! certificate's end, also those of a node that was deleted, because they are what an incident is
+//! reconstructed from.
 
 use chrono::{DateTime, Utc};
-use contract::ids::NodeId;
+use contract::{enrolment::Der, ids::NodeId};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, sea_query::Expr,
+    ActiveValue::Set,
+    ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter,
+    sea_query::{Expr, Query},
 };
 
 use super::{StoreError, Tx, codec};
@@ -21,6 +24,7 @@ mod row {
     pub struct Model {
         #[sea_orm(primary_key, auto_increment = false)]
         pub fingerprint: String,
+        pub certificate: String,
         pub node_id: String,
         pub key_sha256: String,
         pub issued_at: DateTime<Utc>,
@@ -44,6 +48,7 @@ impl Tx {
     ) -> Result<(), StoreError> {
         let row = row::ActiveModel {
             fingerprint: Set(issued.fingerprint.clone()),
+            certificate: Set(issued.certificate.clone().into()),
             node_id: Set(issued.node.to_string()),
             key_sha256: Set(issued.key_sha256.clone()),
             issued_at: Set(issued.issued_at),
@@ -65,10 +70,13 @@ impl Tx {
         found.map(from_row).transpose()
     }
 
-    /// Whether a key has ever been in a certificate of ours, as far as the ledger goes back.
-    pub(crate) async fn is_node_key_known(&self, key_sha256: &str) -> Result<bool, StoreError> {
+    /// Finds the one certificate that a key was ever in, as far as the ledger goes back.
+    pub(crate) async fn find_node_certificate_of_key(
+        &self,
+        key_sha256: &str,
+    ) -> Result<Option<NodeCertificate>, StoreError> {
         let query = row::Entity::find().filter(row::Column::KeySha256.eq(key_sha256));
-        Ok(query.count(&self.db).await? > 0)
+        query.one(&self.db).await?.map(from_row).transpose()
     }
 
     /// How many certificates of a node are good now.
@@ -100,10 +108,15 @@ impl Tx {
         Ok(voided)
     }
 
-    /// Forgets a node's certificates: they let nobody in any more.
-    pub(crate) async fn delete_node_certificates(&self, node: NodeId) -> Result<(), StoreError> {
+    /// Forgets certificates that ended before `end` and whose node was deleted.
+    pub(crate) async fn sweep_certificates_of_no_node(
+        &self,
+        end: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let nodes = Query::select().column("id").from("nodes").take();
         row::Entity::delete_many()
-            .filter(row::Column::NodeId.eq(node.to_string()))
+            .filter(row::Column::EndsAt.lt(end))
+            .filter(row::Column::NodeId.not_in_subquery(nodes))
             .exec(&self.db)
             .await?;
         Ok(())
@@ -125,7 +138,12 @@ impl Tx {
 }
 
 fn from_row(row: row::Model) -> Result<NodeCertificate, StoreError> {
+    let certificate = Der::try_from(row.certificate).map_err(|error| StoreError::Unreadable {
+        table: TABLE,
+        reason: error.to_string(),
+    })?;
     Ok(NodeCertificate {
+        certificate,
         fingerprint: row.fingerprint,
         node: codec::parse(TABLE, &row.node_id)?,
         key_sha256: row.key_sha256,

@@ -60,6 +60,8 @@ pub(crate) enum News {
     Node(NodeId),
     /// The list of authorities changed.
     Authorities,
+    /// Something that newer software tells.
+    Unknown(String),
 }
 
 impl Tx {
@@ -97,6 +99,10 @@ impl Tx {
             },
             News::Authorities => row::ActiveModel {
                 kind: Set(AUTHORITIES.to_owned()),
+                ..empty
+            },
+            News::Unknown(kind) => row::ActiveModel {
+                kind: Set(kind.clone()),
                 ..empty
             },
         };
@@ -158,12 +164,7 @@ fn from_row(row: row::Model) -> Result<(u64, News), StoreError> {
         },
         NODE => News::Node(codec::parse(TABLE, &subject?)?),
         AUTHORITIES => News::Authorities,
-        other => {
-            return Err(StoreError::Unreadable {
-                table: TABLE,
-                reason: format!("{other} is no kind of news"),
-            });
-        }
+        _ => News::Unknown(row.kind),
     };
     Ok((codec::unsigned(TABLE, row.number)?, news))
 }

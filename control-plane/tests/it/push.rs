@@ -259,10 +259,20 @@ async fn a_node_is_believed_only_about_its_region_and_about_what_was_released() 
         version,
         manifest: release.summary.manifest_hash.clone(),
     };
+    // What one tenant is named twice for, nobody reads on.
+    let twice = vec![held(acme.id, u64::MAX), held(acme.id, 1)];
+    assert!(
+        FakeNode::greet(&world.cp, 1, twice)
+            .await
+            .hear()
+            .await
+            .is_none()
+    );
+    let platform = world.cp.ensure_platform_tenant().await.unwrap();
     let said = vec![
         held(far.id, 1),
         held(acme.id, u64::MAX),
-        held(acme.id, 1),
+        held(platform.id, 1),
         held(stranger, 1),
     ];
     let mut node = FakeNode::greet(&world.cp, 1, said).await;
@@ -285,7 +295,6 @@ async fn a_node_is_believed_only_about_its_region_and_about_what_was_released() 
             .await;
     }
     // Frames are heard in their order: once this one counts, those above were heard.
-    let platform = world.cp.ensure_platform_tenant().await.unwrap();
     node.ack(platform.id, 1, Outcome::Applied).await;
     world.cp.wait_applied(platform.id, 1, LIMIT).await.unwrap();
     let system = world.cp.system_caller();

@@ -156,3 +156,21 @@ async fn every_start_makes_the_console_usable_again() {
     assert_eq!(mended.application.status, ApplicationStatus::Active);
     assert!(mended.built_in);
 }
+
+#[tokio::test]
+async fn a_console_that_vanished_is_registered_again() {
+    let world = World::new().await;
+    let console = ConsoleClient {
+        redirect_uris: vec!["http://127.0.0.1:7000/login/callback".parse().unwrap()],
+        post_logout_redirect_uris: vec!["http://127.0.0.1:7000/".parse().unwrap()],
+    };
+    let first = world.cp.ensure_platform(console.clone()).await.unwrap();
+    world
+        .tamper(&format!(
+            "DELETE FROM applications WHERE id = '{}'",
+            first.console_client_id
+        ))
+        .await;
+    let again = world.cp.ensure_platform(console).await.unwrap();
+    assert_ne!(again.console_client_id, first.console_client_id);
+}

@@ -98,6 +98,10 @@ impl Credentials {
 
     /// Takes a new certificate; whether there is one to connect with from now on.
     pub(super) async fn certificate(&self, certificate: Der) -> bool {
+        if *self.lock().identity.certificate() == certificate {
+            // Asked for twice, because the first answer was late.
+            return false;
+        }
         let fingerprint = certificate.fingerprint();
         let fresh = match self.with_certificate(certificate) {
             Ok(fresh) => fresh,
@@ -127,7 +131,7 @@ impl Credentials {
         self.usable(fresh)
     }
 
-    /// Takes a list of authorities that is signed and not older than the one in use.
+    /// Takes a list of authorities that is signed, and names those in use or is newer.
     pub(super) async fn authorities(&self, jws: String) {
         let fresh = match self.with_authorities(jws) {
             Ok(Some(fresh)) => fresh,
@@ -143,21 +147,21 @@ impl Credentials {
         }
     }
 
-    /// The identity with this list, unless it is the one in use.
+    /// The identity with this list, if it names others than the one in use.
     fn with_authorities(&self, jws: String) -> Result<Option<NodeIdentity>, String> {
-        let current = self.identity();
+        let mut held = self.lock();
+        let current = Arc::clone(&held.identity);
         let believed = Believed::verify(jws, &current.trust).map_err(|why| format!("it {why}"))?;
-        let ours = &current.believed.list;
-        if believed.list == *ours {
-            return Ok(None);
-        }
-        if believed.list.issued_at <= ours.issued_at {
-            return Err("it is not newer than the one in use".to_owned());
-        }
+        let believed = believed.after(&current.believed);
         let fresh = NodeIdentity {
-            believed,
+            believed: believed.ok_or_else(|| "it is not newer than the one in use".to_owned())?,
             ..NodeIdentity::clone(&current)
         };
+        if fresh.believed.names_the_same(&current.believed) {
+            // Nothing to use differently, so nothing worth a write; but what is older than this is old now.
+            held.identity = Arc::new(fresh);
+            return Ok(None);
+        }
         self.usable(fresh).map(Some)
     }
 

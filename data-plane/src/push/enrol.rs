@@ -49,8 +49,13 @@ pub enum EnrolError {
     #[error("the control plane refuses the join token: {0}; make a new one")]
     Refused(String),
     /// The token led to nothing before; nobody was asked again.
-    #[error("{0}")]
-    Spent(String),
+    #[error("{why}")]
+    Spent {
+        /// What it led to.
+        why: String,
+        /// The same for strangers.
+        in_public: &'static str,
+    },
     /// There is no connection to it.
     #[error(transparent)]
     Wire(#[from] WireError),
@@ -66,14 +71,19 @@ pub enum EnrolError {
 }
 
 impl EnrolError {
-    /// The reason in words that strangers may read: without addresses and paths.
-    pub fn in_public(&self) -> String {
+    /// The reason for strangers: one of these sentences, without a word that anybody else chose.
+    pub fn in_public(&self) -> &'static str {
         match self {
-            Self::NoToken { .. } => "the join token cannot be read".to_owned(),
-            Self::Wire(error) => super::network::in_public(error).to_owned(),
-            Self::Link(_) => "the control plane gives no answer".to_owned(),
-            Self::Kept(_) => "the identity cannot be kept".to_owned(),
-            said => said.to_string(),
+            Self::NoToken { .. } => "the join token cannot be read",
+            Self::OtherNode(_) => "the join token is not for this node",
+            Self::Refused(_) => "the control plane refuses the join token; make a new one",
+            Self::Spent { in_public, .. } => in_public,
+            Self::Wire(error) => super::network::in_public(error),
+            Self::Link(_) => "the control plane gives no answer",
+            Self::NotBelieved(_) => {
+                "the control plane's answer is not believed; make a new join token"
+            }
+            Self::Kept(_) => "the identity cannot be kept; make a new join token",
         }
     }
 
@@ -93,8 +103,8 @@ pub struct Joining {
     region: Option<Region>,
     file: IdentityFile,
     clock: Clock,
-    /// The token that led to nothing, and why.
-    spent: Option<(Secret, String)>,
+    /// The token that led to nothing, and why: in the log and in public.
+    spent: Option<(Secret, String, &'static str)>,
 }
 
 impl Joining {
@@ -143,7 +153,7 @@ impl Joining {
                 tracing::warn!(%error, "this process is not enrolled yet");
                 said = line;
             }
-            if error.spends() || matches!(error, EnrolError::Spent(_)) {
+            if error.spends() || matches!(error, EnrolError::Spent { .. }) {
                 backoff.exhaust();
             }
             tokio::time::sleep(backoff.next()).await;
@@ -159,14 +169,17 @@ impl Joining {
         known: Option<&NodeIdentity>,
     ) -> Result<NodeIdentity, EnrolError> {
         let text = self.read_token().await?;
-        if let Some((_, why)) = self.spent.as_ref().filter(|(spent, _)| *spent == text) {
-            return Err(EnrolError::Spent(why.clone()));
+        if let Some((spent, why, in_public)) = &self.spent
+            && *spent == text
+        {
+            let why = why.clone();
+            return Err(EnrolError::Spent { why, in_public });
         }
         let asked = self.ask_with(&text, known).await;
         if let Err(error) = asked.as_ref()
             && error.spends()
         {
-            self.spent = Some((text, error.in_public()));
+            self.spent = Some((text, error.to_string(), error.in_public()));
         }
         asked
     }
@@ -311,8 +324,8 @@ fn renewed(known: &NodeIdentity, fresh: NodeIdentity) -> Result<NodeIdentity, En
     if fresh.trust != known.trust {
         return refuse("its releases are signed by other keys than so far");
     }
-    if fresh.believed.list.issued_at < known.believed.list.issued_at {
-        return refuse("its list of authorities is older than the one in use");
-    }
-    Ok(fresh)
+    let Some(believed) = fresh.believed.after(&known.believed) else {
+        return refuse("its list of authorities is not newer than the one in use");
+    };
+    Ok(NodeIdentity { believed, ..fresh })
 }

@@ -142,6 +142,23 @@ impl Believed {
         let list = Authorities::verify(&jws, trust)?;
         Ok(Self { jws, list })
     }
+
+    /// Whether both name the same authorities, in whatever order.
+    pub(super) fn names_the_same(&self, other: &Self) -> bool {
+        let within = |these: &[Der], those: &[Der]| these.iter().all(|der| those.contains(der));
+        let (ours, theirs) = (&self.list.certificates, &other.list.certificates);
+        within(ours, theirs) && within(theirs, ours)
+    }
+
+    /// What to believe once `self` came after `held`: the newer list. An older one is no harm if it names
+    /// the same, and otherwise nothing to believe: whoever replays it wants an authority back that was
+    /// left behind.
+    pub(super) fn after(self, held: &Self) -> Option<Self> {
+        if self.list.issued_at > held.list.issued_at {
+            return Some(self);
+        }
+        self.names_the_same(held).then(|| held.clone())
+    }
 }
 
 /// Certificates as the wire takes them.

@@ -41,6 +41,8 @@ const QUEUE: usize = 16;
 const SETTLED: TimeDelta = TimeDelta::seconds(30);
 /// The status of a refusal (RFC 9110 section 15.5.4).
 const FORBIDDEN: u16 = 403;
+/// What strangers read of a refusal.
+const REFUSED: &str = "refused by the control plane, serving the releases held";
 
 /// A node's way to its control plane.
 pub struct Network {
@@ -49,7 +51,7 @@ pub struct Network {
     address: Option<HostPort>,
     rejoining: Option<Joining>,
     /// Why the last attempt to enrol again led to nothing, if there was a token.
-    not_rejoined: Option<String>,
+    not_rejoined: Option<EnrolError>,
     pace: Pace,
 }
 
@@ -189,20 +191,20 @@ impl Network {
             }
             // A token that was used is thrown away, so none is no news.
             Err(EnrolError::NoToken { .. }) => None,
-            Err(error) => Some(error.in_public()),
+            Err(error) => Some(error),
         };
     }
 
-    /// Says at `/readyz` and in the log what became of the connection, and how soon to try again.
+    /// Says at `/readyz` and in the log what became of the connection, and how soon to try again. The other
+    /// side's words are for the log only: anybody may ask `/readyz`.
     fn judge(&self, course: &mut Course, ended: Ended) {
         let now = self.node.clock().now();
         let (line, public) = match ended {
-            Ended::Failed { why, in_public } => (why, in_public.to_owned()),
+            Ended::Failed { why, in_public } => (why, in_public),
             Ended::Refused(reason) => {
                 course.backoff.exhaust();
-                let refused = format!("refused by the control plane: {reason}");
-                course.say(&refused);
-                self.node.control_plane_health().degraded(refused);
+                course.say(&format!("refused by the control plane: {reason}"));
+                self.node.control_plane_health().degraded(REFUSED);
                 return;
             }
             Ended::Carried(opened_at, how) => {
@@ -211,22 +213,23 @@ impl Network {
                 if now - opened_at >= SETTLED {
                     course.backoff.reset();
                 }
-                (how.to_string(), how.to_string())
+                (how.to_string(), end_in_public(&how))
             }
         };
-        let (line, public) = match self.end_of_certificate() {
-            Some(ended) => (format!("{line}; {ended}"), ended),
-            None => (line, public),
-        };
-        course.say(&line);
+        match self.end_of_certificate(EnrolError::to_string) {
+            Some(ended) => course.say(&format!("{line}; {ended}")),
+            None => course.say(&line),
+        }
         let since = moment(course.disconnected_at);
+        let ended = self.end_of_certificate(|error| error.in_public().to_owned());
+        let public = ended.unwrap_or_else(|| public.to_owned());
         self.node.control_plane_health().degraded(format!(
             "not connected since {since}, serving the releases held: {public}"
         ));
     }
 
-    /// What a person has to know and do, once the certificate has ended.
-    fn end_of_certificate(&self) -> Option<String> {
+    /// What a person has to know and do, once the certificate has ended; `words` says why there is no other.
+    fn end_of_certificate(&self, words: fn(&EnrolError) -> String) -> Option<String> {
         if !self.credentials.have_ended() {
             return None;
         }
@@ -234,8 +237,8 @@ impl Network {
         let mut told = format!(
             "certificate ended {ends}; a new join token is needed if the control plane does not renew it"
         );
-        if let Some(why) = &self.not_rejoined {
-            told.push_str(&format!(" ({why})"));
+        if let Some(error) = &self.not_rejoined {
+            told.push_str(&format!(" ({})", words(error)));
         }
         Some(told)
     }
@@ -263,7 +266,7 @@ impl From<WireError> for Ended {
     }
 }
 
-/// The reason in words that strangers may read: without addresses.
+/// The reason for strangers: one of these sentences, without addresses.
 pub(super) fn in_public(error: &WireError) -> &'static str {
     match error {
         WireError::Unusable(_) => "a certificate cannot be used",
@@ -273,6 +276,31 @@ pub(super) fn in_public(error: &WireError) -> &'static str {
     }
 }
 
+/// How a connection ended, for strangers: one of these sentences, without anything that came.
+fn end_in_public(how: &Carried) -> &'static str {
+    match how {
+        Carried::Done => "this side closed the connection",
+        Carried::Gone => "the other side closed the connection",
+        Carried::Silent => "the other side does not answer",
+        Carried::Unreadable(_) => "what came cannot be read",
+    }
+}
+
 fn moment(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strangers_read_nothing_of_what_came() {
+        let came = Carried::Unreadable("geheim".to_owned());
+        assert!(came.to_string().contains("geheim"), "the log has it");
+        assert_eq!(end_in_public(&came), "what came cannot be read");
+        for how in [Carried::Done, Carried::Gone, Carried::Silent] {
+            assert_eq!(end_in_public(&how), how.to_string());
+        }
+    }
 }

@@ -8,7 +8,10 @@ use contract::{
     jws::ReleaseSigner,
 };
 use data_plane::push::{IdentityFile, enrol::EnrolError};
-use host::{Entropy, Kek};
+use host::{
+    Entropy, Kek,
+    wire::{LinkError, WireError},
+};
 
 use crate::{
     authority::{Authority, request_of_somebody, signed},
@@ -51,7 +54,11 @@ async fn a_token_is_traded_once_for_an_identity_on_disk_r_node_01() {
     // Nor does anybody ask with it again.
     assert_eq!(fabric.asked(), 2);
     let error = joining.attempt(None).await.unwrap_err();
-    assert!(matches!(error, EnrolError::Spent(_)), "{error}");
+    assert!(matches!(error, EnrolError::Spent { .. }), "{error}");
+    assert!(
+        !error.in_public().contains("known here"),
+        "strangers read it"
+    );
     assert_eq!((error.to_string().as_str(), fabric.asked()), (told, 2));
     // A new one in the same place works.
     stranger.bring(&fabric.token());
@@ -120,7 +127,9 @@ async fn joining_goes_on_with_a_new_token_after_a_refusal_r_node_01() {
     let token = fabric.token();
     fabric.change(|behaviour| behaviour.forget(&token));
     machine.bring(&token);
-    machine.told_of_control_plane("make a new one").await;
+    let said = machine.told_of_control_plane("make a new one").await;
+    let expected = "not enrolled: the control plane refuses the join token; make a new one";
+    assert_eq!(said, expected, "strangers read it");
     machine.bring(&fabric.token());
     assert_eq!(patiently(joined).await.unwrap().node, node_id());
 }
@@ -173,7 +182,7 @@ async fn an_answer_that_does_not_fit_together_is_not_kept_r_node_01() {
     for (spoils, why) in cases {
         let machine = Machine::new();
         let fabric = Fabric::open(&machine.clock).await;
-        fabric.change(|behaviour| behaviour.spoils = spoils);
+        fabric.change(|behaviour| behaviour.spoils = Box::new(spoils));
         machine.bring(&fabric.token());
         let error = machine.joining().attempt(None).await.unwrap_err();
         assert!(matches!(error, EnrolError::NotBelieved(_)), "{error}");
@@ -218,7 +227,49 @@ async fn what_is_no_token_is_not_repeated() {
     std::fs::write(&path, "bwj_geheim").unwrap();
     let error = machine.joining().attempt(None).await.unwrap_err();
     assert!(matches!(error, EnrolError::NoToken { .. }), "{error}");
-    for said in [error.to_string(), error.in_public()] {
+    for said in [error.to_string(), error.in_public().to_owned()] {
         assert!(!said.contains("geheim"), "{said}");
     }
+}
+
+#[tokio::test]
+async fn strangers_read_no_word_that_somebody_else_chose_r_node_07() {
+    let said = || "geheim".to_owned();
+    for error in [
+        EnrolError::OtherNode(said()),
+        EnrolError::Refused(said()),
+        EnrolError::NotBelieved(said()),
+        EnrolError::Wire(WireError::Unusable(said())),
+        EnrolError::Link(LinkError::Failed(said())),
+    ] {
+        assert!(error.to_string().contains("geheim"), "the log has it");
+        assert!(!error.in_public().contains("geheim"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn joining_again_brings_back_no_authority_that_was_left_r_node_02() {
+    let machine = Machine::new();
+    let fabric = Fabric::open(&machine.clock).await;
+    let known = machine.join(&fabric).await;
+    // Signed an hour before the list that the node holds.
+    let early = start_of_time() - Duration::hours(1);
+    let signer = || ControlPlane::new().signer;
+    let same = signed(&signer(), &[&fabric.authority], early);
+    let wider = signed(&signer(), &[&fabric.authority, &Authority::new()], early);
+
+    fabric.change(|behaviour| {
+        behaviour.spoils = Box::new(move |answer| answer.authorities = wider.clone());
+    });
+    machine.bring(&fabric.token());
+    let error = machine.joining().attempt(Some(&known)).await.unwrap_err();
+    assert!(matches!(error, EnrolError::NotBelieved(_)), "{error}");
+    assert!(error.to_string().contains("is not newer"), "{error}");
+
+    fabric.change(|behaviour| {
+        behaviour.spoils = Box::new(move |answer| answer.authorities = same.clone());
+    });
+    machine.bring(&fabric.token());
+    let again = machine.joining().attempt(Some(&known)).await.unwrap();
+    assert_eq!(again.authorities(), known.authorities());
 }

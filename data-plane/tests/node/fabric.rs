@@ -116,7 +116,7 @@ pub struct Behaviour {
     /// Speaks TLS without asking for a certificate.
     pub plain: bool,
     /// What it answers to whom it enrols, if not the truth.
-    pub spoils: fn(&mut EnrolAnswer),
+    pub spoils: Box<dyn FnMut(&mut EnrolAnswer) + Send>,
     /// The secrets that are good, each once.
     secrets: Vec<String>,
     asked: u32,
@@ -148,7 +148,7 @@ impl Fabric {
             turns_away: None,
             certified_by: None,
             plain: false,
-            spoils: |_| {},
+            spoils: Box::new(|_| {}),
             secrets: Vec::new(),
             asked: 0,
         }));

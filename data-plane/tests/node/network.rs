@@ -92,9 +92,9 @@ async fn a_refused_node_serves_what_it_holds_and_says_so_r_node_10() {
     let (node, session) = serving(&machine, &mut fabric).await;
     fabric.change(|behaviour| behaviour.turns_away = Some("its node is revoked"));
     drop(session);
-    let refused = "refused by the control plane: its node is revoked";
+    let refused = "refused by the control plane, serving the releases held";
     let said = machine.told_of_control_plane("refused").await;
-    assert_eq!(said, refused);
+    assert_eq!(said, refused, "strangers read it, and not why");
     assert!(node.tenant_by_slug("acme").is_some());
     assert_eq!(machine.health.report().await.status, Status::Degraded);
     fabric.change(|behaviour| behaviour.turns_away = None);
@@ -173,6 +173,70 @@ async fn a_certificate_is_renewed_at_half_life_for_a_new_key_r_node_01() {
 }
 
 #[tokio::test]
+async fn an_answer_that_was_lost_is_asked_for_again_r_node_01() {
+    let machine = Machine::new();
+    let mut fabric = Fabric::open(&machine.clock).await;
+    machine.connect(&fabric).await;
+    let mut session = fabric.session().await;
+    machine.time.advance(past_half_life());
+    session.tell(&Down::Ping { nonce: 1 }).await;
+    let csr = session.hear_until(renewal).await;
+    let certificate = fabric.authority.certify(&csr, machine.clock.now());
+    drop(session);
+
+    // Asked again, with the same key: the certificate that was made then still fits.
+    let mut session = fabric.session().await;
+    machine.time.advance(Duration::minutes(1));
+    session.tell(&Down::Ping { nonce: 2 }).await;
+    session.hear_until(renewal).await;
+    let fresh = certificate.clone();
+    session.tell(&Down::Certificate { certificate }).await;
+    session.left().await;
+    assert_eq!(*kept(&machine).certificate(), fresh);
+    assert_eq!(fabric.session().await.certificate, fresh);
+}
+
+#[tokio::test]
+async fn the_same_authorities_are_no_news_however_old_r_node_02() {
+    let machine = Machine::new();
+    let mut fabric = Fabric::open(&machine.clock).await;
+    machine.connect(&fabric).await;
+    let mut session = fabric.session().await;
+    let next = Authority::new();
+    let signer = ControlPlane::new().signer;
+    let ours = &*fabric.authority;
+    let hour = |hour| start_of_time() + Duration::hours(hour);
+    let both = signed(&signer, &[ours, &next], hour(2));
+    session.tell(&Down::Authorities { jws: both }).await;
+    session.settle().await;
+    assert_eq!(kept(&machine).authorities().len(), 2);
+
+    // A write would seal anew, and so change every byte.
+    let on_disk = || std::fs::read(machine.dir.path().join("identity")).unwrap();
+    let before = on_disk();
+    for (every, at) in [
+        ([&next, ours], hour(2)),
+        ([ours, &next], hour(1)),
+        ([&next, ours], hour(4)),
+    ] {
+        let jws = signed(&signer, &every, at);
+        session.tell(&Down::Authorities { jws }).await;
+    }
+    session.settle().await;
+    assert!(on_disk() == before, "nothing changed");
+
+    // Newer than what is on disk, and older than what was said since.
+    let jws = signed(&signer, &[ours], hour(3));
+    session.tell(&Down::Authorities { jws }).await;
+    session.settle().await;
+    assert!(on_disk() == before, "it is refused");
+    let jws = signed(&signer, &[ours], hour(5));
+    session.tell(&Down::Authorities { jws }).await;
+    session.settle().await;
+    assert_eq!(kept(&machine).authorities().len(), 1);
+}
+
+#[tokio::test]
 async fn authorities_change_forwards_only_r_node_02() {
     let machine = Machine::new();
     let mut fabric = Fabric::open(&machine.clock).await;
@@ -229,6 +293,7 @@ async fn after_its_end_a_certificate_is_replaced_by_a_join_token_r_node_09() {
         .told_of_control_plane("refuses the join token")
         .await;
     assert!(said.contains(ended), "{said}");
+    assert!(!said.contains("known here"), "strangers read it: {said}");
     let old = kept(&machine);
     machine.bring(&fabric.token());
     let session = fabric.session().await;

@@ -48,7 +48,12 @@ async fn a_node_that_takes_no_frame_holds_no_connection_to_the_database() {
     cp.ensure_platform_tenant().await.unwrap();
     let (down, mut to_node) = mpsc::channel(1);
     let (from_node, up) = mpsc::channel(1);
-    let session = tokio::spawn(session::run(cp.clone(), Proof::SameProcess, up, down));
+    let session = tokio::spawn(session::run(
+        cp.clone(),
+        Proof::SameProcess,
+        None,
+        (up, down),
+    ));
     let hello = Up::Hello {
         node: NodeId::from_uuid(uuid::Uuid::from_u128(1)),
         region: "local".parse().unwrap(),

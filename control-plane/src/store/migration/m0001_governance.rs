@@ -248,6 +248,8 @@ fn certificate_tables() -> Vec<TableCreateStatement> {
             &["fingerprint"],
             vec![
                 text("fingerprint"),
+                // The whole of it, in base64: a node whose answer was lost gets the same one again.
+                text("certificate"),
                 text("node_id"),
                 text("key_sha256"),
                 timestamp_with_time_zone("issued_at"),

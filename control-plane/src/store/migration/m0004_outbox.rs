@@ -1,4 +1,4 @@
-//! Step 4: what replicas tell each other.
+//! Step 4: what replicas tell each other, and which nodes each of them has.
 //!
 //! Numbers come from a counter in a row of its own and not from a sequence: the row is locked until the
 //! commit, so that news become visible in the order of their numbers and without gaps, on both databases.
@@ -39,8 +39,18 @@ impl MigrationTrait for Step {
             &["id"],
             vec![integer("id"), big_integer("number")],
         );
+        let links = table(
+            "node_links",
+            &["node_id"],
+            vec![
+                text("node_id"),
+                text("region"),
+                text("replica"),
+                timestamp_with_time_zone("seen_at"),
+            ],
+        );
         let by_age = ("outbox_by_age", "outbox", &["at"] as &[&'static str]);
-        create(manager, [outbox, head], &[], &[by_age]).await?;
+        create(manager, [outbox, head, links], &[], &[by_age]).await?;
         let first = Query::insert()
             .into_table("outbox_head")
             .columns(["id", "number"])

@@ -2,6 +2,7 @@
 
 mod bell;
 mod node;
+pub mod wired;
 
 use std::sync::Arc;
 
