@@ -47,8 +47,8 @@ impl ControlPlane {
         NodeLink { to_node, from_node }
     }
 
-    /// Waits until each connected node of the tenant's region, and at least one, serves `version` or a
-    /// later one.
+    /// Waits until each node of the tenant's region that is connected to this process, and at least one,
+    /// serves `version` or a later one.
     ///
     /// # Errors
     /// [`Refusal::Unavailable`] after `limit`; [`Refusal::NotFound`] for the tenant.
@@ -78,7 +78,9 @@ impl ControlPlane {
         let tx = self.store().begin_read().await?;
         let found = tx.find_tenant(tenant).await?;
         let region = found.ok_or(Refusal::NotFound { what: "tenant" })?.region;
-        let nodes = self.connected_nodes(&tx, &region).await?;
+        // Only those that this process knows at first hand: what is remembered of a connection may be of a
+        // process that ended, and what a node said then may not be true of it any more.
+        let nodes = self.hub().connected(&region);
         let holdings = tx.list_holdings_of_tenant(tenant).await?;
         let serves = |node: &NodeId| {
             holdings
