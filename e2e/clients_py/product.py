@@ -20,6 +20,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 BINARY = Path(os.environ.get("BAILIWICK_BIN", ROOT / "target/debug/bailiwick"))
 LOGS = Path(os.environ.get("BAILIWICK_TEST_LOG_DIR", ROOT / "target/test-logs"))
+FLEET = os.environ.get("BAILIWICK_E2E_FLEET")
 READY = "Bailiwick is ready."
 READY_WITHIN_SECONDS = 60
 STOPPED_WITHIN_SECONDS = 15
@@ -41,9 +42,21 @@ def _free_port() -> int:
 
 
 class Product:
-    """`bailiwick up --demo`, running until `stop`."""
+    """`bailiwick up --demo`, running until `stop`; or the fleet that BAILIWICK_E2E_FLEET names, which runs on."""
 
     def __init__(self) -> None:
+        if FLEET:
+            self._process = None
+            self._use_fleet(json.loads(Path(FLEET).read_text("utf-8")))
+        else:
+            self._start()
+        canary(self.demo["application"]["client_secret"], self.demo["machine"]["client_secret"])
+        canary(self.demo["user"]["password"], *(operator["password"] for operator in self.demo["operators"]))
+
+    def _use_fleet(self, fleet: dict) -> None:
+        self.data_dir, self.console_url, self.demo = Path(fleet["dataDir"]), fleet["consoleUrl"], fleet["demo"]
+
+    def _start(self) -> None:
         if not BINARY.exists():
             raise FileNotFoundError(f"no product at {BINARY}: build it, or say where it is in BAILIWICK_BIN")
         self._home = Path(tempfile.mkdtemp(prefix="bailiwick-e2e-"))
@@ -65,8 +78,6 @@ class Product:
         except BaseException:
             self.stop()
             raise
-        canary(self.demo["application"]["client_secret"], self.demo["machine"]["client_secret"])
-        canary(self.demo["user"]["password"], *(operator["password"] for operator in self.demo["operators"]))
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + READY_WITHIN_SECONDS
@@ -87,6 +98,8 @@ class Product:
 
     def stop(self) -> None:
         """Asks the process to stop, as Ctrl+C does, and removes its data."""
+        if self._process is None:
+            return
         self._process.terminate()
         try:
             self._process.wait(STOPPED_WITHIN_SECONDS)

@@ -11,6 +11,7 @@ export class AdminApi {
   static async open(product, { tenant, role }) {
     const run = promisify(execFile);
     const args = ['token', '--data-dir', product.dataDir, '--tenant', tenant, '--role', role];
+    if (product.config) args.push('--config', product.config);
     const { stdout } = await run(BINARY, args, { env: ownEnvironment() });
     const token = stdout.trim();
     canary(token);
@@ -21,10 +22,10 @@ export class AdminApi {
     Object.assign(this, { base, token });
   }
 
-  async call(method, path, body) {
+  async call(method, path, body, more = {}) {
     const response = await fetch(this.base + path, {
       method,
-      headers: { authorization: `Bearer ${this.token}`, ...(body && { 'content-type': 'application/json' }) },
+      headers: { authorization: `Bearer ${this.token}`, ...(body && { 'content-type': 'application/json' }), ...more },
       body: body && JSON.stringify(body),
       signal: AbortSignal.timeout(20_000),
     });

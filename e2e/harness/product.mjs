@@ -13,6 +13,8 @@ import { fileURLToPath } from 'node:url';
 
 export const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
 export const BINARY = process.env.BAILIWICK_BIN ?? join(ROOT, 'target/debug/bailiwick');
+/** A file that says where a fleet runs (`fleet/fleet.mjs`); then no product of one's own is started for the demo. */
+const FLEET = process.env.BAILIWICK_E2E_FLEET;
 const LOGS = process.env.BAILIWICK_TEST_LOG_DIR ?? join(ROOT, 'target/test-logs');
 /** The line that the product prints when it is ready. */
 const READY = 'Bailiwick is ready.';
@@ -61,8 +63,9 @@ async function freePort() {
 }
 
 export class Product {
-  /** Starts `bailiwick up`; `demo: false` leaves it as empty as a first start. */
+  /** Starts `bailiwick up`, or uses the running fleet; `demo: false` leaves it as empty as a first start. */
   static async start({ demo = true } = {}) {
+    if (FLEET && demo) return new Fleet();
     if (!existsSync(BINARY)) throw new Error(`no product at ${BINARY}: build it, or say where it is in BAILIWICK_BIN`);
     const product = new Product(demo);
     await product.run(await freePort(), await freePort());
@@ -118,10 +121,7 @@ export class Product {
   }
 
   readDemo() {
-    const demo = JSON.parse(readFileSync(join(this.dataDir, 'demo.json'), 'utf8'));
-    canary(demo.application.client_secret, demo.machine.client_secret, demo.user.password);
-    canary(...demo.operators.map((operator) => operator.password));
-    return demo;
+    return noted(JSON.parse(readFileSync(join(this.dataDir, 'demo.json'), 'utf8')));
   }
 
   /** The one-time link for the first operator, which an installation without any prints. */
@@ -134,9 +134,7 @@ export class Product {
 
   /** The demo operator with this role. */
   operator(role) {
-    const found = this.demo.operators.find((operator) => operator.role === role);
-    if (!found) throw new Error(`demo.json has no ${role}: ${this.demo.operators.map((it) => it.role)}`);
-    return found;
+    return operatorOf(this.demo, role);
   }
 
   /** Asks the process to stop, as Ctrl+C does, and removes its data. Answers its exit code. */
@@ -149,4 +147,32 @@ export class Product {
     rmSync(this.home, { recursive: true, force: true });
     return code;
   }
+}
+
+/** A fleet that somebody else started and will stop, with what a demo has. */
+class Fleet {
+  constructor() {
+    Object.assign(this, JSON.parse(readFileSync(FLEET, 'utf8')));
+    noted(this.demo);
+  }
+
+  operator(role) {
+    return operatorOf(this.demo, role);
+  }
+
+  async stop() {
+    return 0;
+  }
+}
+
+function noted(demo) {
+  canary(demo.application.client_secret, demo.machine.client_secret, demo.user.password);
+  canary(...demo.operators.map((operator) => operator.password));
+  return demo;
+}
+
+function operatorOf(demo, role) {
+  const found = demo.operators.find((operator) => operator.role === role);
+  if (!found) throw new Error(`demo.json has no ${role}: ${demo.operators.map((it) => it.role)}`);
+  return found;
 }

@@ -20,6 +20,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod dist;
+mod fleet;
 mod islands;
 mod places;
 mod services;
@@ -45,6 +46,10 @@ enum Task {
         #[arg(last = true)]
         args: Vec<String>,
     },
+    /// Build everything and run two control planes, two regions of three nodes, PostgreSQL and Redis.
+    Fleet,
+    /// Build both binaries and run the fault suite; prints its table.
+    Faults,
     /// Run every check there is; the last line is `N passed, N failed, N skipped`.
     Test {
         /// Only these steps (and those they stand on), separated by commas.
@@ -63,6 +68,8 @@ fn main() -> ExitCode {
     let task = Arguments::parse().task;
     let outcome = shell::listen_for_interrupts().and_then(|()| match task {
         Task::Up { args } => up::run(&args),
+        Task::Fleet => fleet::run(),
+        Task::Faults => test::faults::run(),
         Task::Test { only } => test::run(&only),
         Task::Islands => islands::run(),
         Task::Dist => dist::run(),

@@ -13,13 +13,15 @@ use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
 
+use crate::fleet;
 use crate::places;
 use crate::shell::{self, Result};
 use crate::tally::Tally;
 use crate::tools::{Tool, Tools};
 
-mod clients;
+pub mod clients;
 mod deny;
+pub mod faults;
 mod links;
 mod logs;
 mod rust;
@@ -52,6 +54,10 @@ pub enum Step {
     Browser,
     /// Unmodified clients (Node, Python, Rust) against a running product.
     Clients,
+    /// The same clients and the journey against a fleet: every node and both control planes answer in turn.
+    Fleet,
+    /// Processes killed, frozen and cut off, and what stayed true.
+    Faults,
     /// No secret in any log of this run.
     Logs,
 }
@@ -68,6 +74,14 @@ impl Step {
             Self::Postgres => &[Tool::Postgres, Tool::Redis],
             Self::Browser => &[Tool::Node, Tool::Chromium],
             Self::Clients => &[Tool::Node, Tool::Python],
+            Self::Fleet => &[
+                Tool::Node,
+                Tool::Python,
+                Tool::Chromium,
+                Tool::Postgres,
+                Tool::Redis,
+            ],
+            Self::Faults => fleet::TOOLS,
             Self::Deny => &[Tool::CargoDeny],
             _ => &[],
         }
@@ -75,8 +89,10 @@ impl Step {
 
     fn stands_on(self) -> &'static [Self] {
         match self {
-            Self::Unit | Self::Integration | Self::Postgres | Self::Clients => &[Self::Build],
-            Self::Browser => &[Self::Islands, Self::Build],
+            Self::Unit | Self::Integration | Self::Postgres | Self::Clients | Self::Faults => {
+                &[Self::Build]
+            }
+            Self::Browser | Self::Fleet => &[Self::Islands, Self::Build],
             _ => &[],
         }
     }
@@ -98,6 +114,8 @@ impl Step {
             Self::Postgres => rust::postgres(tools),
             Self::Browser => clients::browser(tools),
             Self::Clients => clients::clients(tools),
+            Self::Fleet => clients::fleet(tools),
+            Self::Faults => faults::check(tools),
             Self::Logs => logs::check(),
         }
     }

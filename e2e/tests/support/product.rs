@@ -1,4 +1,5 @@
-//! Starts `bailiwick up --demo`, waits until it is ready, and stops it when dropped.
+//! Starts `bailiwick up --demo`, waits until it is ready, and stops it when dropped; or uses the fleet that
+//! `BAILIWICK_E2E_FLEET` names, which runs on.
 
 use std::{
     env,
@@ -53,18 +54,36 @@ pub struct DemoUser {
 /// A running product.
 #[derive(Debug)]
 pub struct Product {
-    child: Child,
+    child: Option<Child>,
     /// The demo's credentials.
     pub demo: Demo,
-    _home: TempDir,
+    _home: Option<TempDir>,
+}
+
+/// What a fleet's file says, as far as these tests need it.
+#[derive(Deserialize)]
+struct Fleet {
+    demo: Demo,
 }
 
 impl Product {
-    /// Starts it on free ports.
+    /// Starts it on free ports, unless a fleet runs.
     ///
     /// # Errors
     /// When it cannot be started, or ends before it is ready.
     pub fn start() -> Result<Self, Box<dyn Error>> {
+        let Some(file) = env::var_os("BAILIWICK_E2E_FLEET") else {
+            return Self::start_own();
+        };
+        let fleet: Fleet = serde_json::from_slice(&fs::read(file)?)?;
+        Ok(Self {
+            child: None,
+            demo: noted(fleet.demo)?,
+            _home: None,
+        })
+    }
+
+    fn start_own() -> Result<Self, Box<dyn Error>> {
         let home = TempDir::new()?;
         let data = home.path().join("data");
         let (console, auth) = (free_address()?, free_address()?);
@@ -90,9 +109,9 @@ impl Product {
         let demo = wait_until_ready(&mut child).and_then(|()| read_demo(&data));
         match demo {
             Ok(demo) => Ok(Self {
-                child,
+                child: Some(child),
                 demo,
-                _home: home,
+                _home: Some(home),
             }),
             Err(error) => {
                 stop(&mut child);
@@ -104,7 +123,9 @@ impl Product {
 
 impl Drop for Product {
     fn drop(&mut self) {
-        stop(&mut self.child);
+        if let Some(child) = &mut self.child {
+            stop(child);
+        }
     }
 }
 
@@ -136,7 +157,10 @@ fn wait_until_ready(child: &mut Child) -> Result<(), Box<dyn Error>> {
 }
 
 fn read_demo(data: &Path) -> Result<Demo, Box<dyn Error>> {
-    let demo: Demo = serde_json::from_slice(&fs::read(data.join("demo.json"))?)?;
+    noted(serde_json::from_slice(&fs::read(data.join("demo.json"))?)?)
+}
+
+fn noted(demo: Demo) -> Result<Demo, Box<dyn Error>> {
     for secret in [
         &demo.application.client_secret,
         &demo.machine.client_secret,

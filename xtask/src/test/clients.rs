@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::rust;
+use crate::fleet::Fleet;
 use crate::places;
 use crate::shell::{self, Result};
 use crate::tally::{Dialect, Tally};
@@ -16,7 +17,7 @@ use crate::tools::{self, Tool, Tools};
 
 /// `e2e/browser`, in a real Chromium.
 pub fn browser(tools: &Tools) -> Result<Tally> {
-    let mut suite = node_suite(tools, "browser")?;
+    let mut suite = node_tests(tools, &files("browser", ".test.mjs")?)?;
     suite.env("CHROMIUM_BIN", tools.path(Tool::Chromium)?);
     // With a bundle there is no excuse for a test of islands to be left out.
     if places::root().join("console/dist/manifest.json").exists() {
@@ -28,15 +29,36 @@ pub fn browser(tools: &Tools) -> Result<Tally> {
 /// `e2e/clients` (Node), `e2e/clients_py` (Python) and `e2e/tests` (Rust); one that fails to start
 /// does not hide the others.
 pub fn clients(tools: &Tools) -> Result<Tally> {
-    let node = || shell::count(&mut [node_suite(tools, "clients")?], Dialect::Node);
+    Ok(all_clients(tools, None))
+}
+
+/// The same against a fleet, then the journey in a browser, then whether every process had its share.
+pub fn fleet(tools: &Tools) -> Result<Tally> {
+    let fleet = Fleet::start(tools)?;
+    let mut tally = all_clients(tools, Some(fleet.file()));
+    let mut journey = node_tests(tools, &[home().join("browser/journey.test.mjs")])?;
+    journey.env("CHROMIUM_BIN", tools.path(Tool::Chromium)?);
+    let spread = node_tests(tools, &files("fleet", ".test.mjs")?)?;
+    for mut suite in [journey, spread] {
+        suite.env(FLEET, fleet.file());
+        tally += shell::count(&mut [suite], Dialect::Node)?;
+    }
+    Ok(tally)
+}
+
+fn all_clients(tools: &Tools, fleet: Option<&Path>) -> Tally {
     let mut tally = Tally::default();
-    for outcome in [node(), python_suite(tools), rust::client()] {
+    for outcome in [
+        npm_suite(tools, fleet),
+        python_suite(tools, fleet),
+        rust::client(fleet),
+    ] {
         tally += outcome.unwrap_or_else(|error| {
             println!("{error}");
             Tally::FAIL
         });
     }
-    Ok(tally)
+    tally
 }
 
 /// The files of `e2e/<dir>` with this ending, sorted.
@@ -59,25 +81,52 @@ pub fn files(dir: &str, ending: &str) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
+/// The variable that names a running fleet's file.
+const FLEET: &str = "BAILIWICK_E2E_FLEET";
+
+/// Lets a suite use this fleet instead of starting a product.
+pub fn use_fleet(command: &mut Command, fleet: Option<&Path>) {
+    match fleet {
+        Some(file) => command.env(FLEET, file),
+        None => command.env_remove(FLEET),
+    };
+}
+
 /// What every client suite is told: the binary to start, and where its logs are checked.
 pub fn environment(command: &mut Command) {
     command.env("BAILIWICK_BIN", places::target().join("debug/bailiwick"));
     command.env("BAILIWICK_TEST_LOG_DIR", places::test_logs());
 }
 
-/// Node's own test runner over one directory. One file at a time: each starts a product, and there
-/// may be two cores.
-fn node_suite(tools: &Tools, dir: &str) -> Result<Command> {
+/// Node in `e2e`, with its packages.
+///
+/// # Errors
+/// When it is missing or the packages cannot be installed.
+pub fn node(tools: &Tools) -> Result<Command> {
     let node = tools.path(Tool::Node)?;
-    let files = files(dir, ".test.mjs")?;
     install_packages(node)?;
     let mut command = Command::new(node);
-    command
-        .args(["--test", "--test-concurrency=1", "--test-reporter=spec"])
-        .args(files);
     command.current_dir(home());
     environment(&mut command);
     Ok(command)
+}
+
+/// Node's own test runner over these files. One file at a time: each starts a product, and there may be two cores.
+///
+/// # Errors
+/// As [`node`].
+pub fn node_tests(tools: &Tools, files: &[PathBuf]) -> Result<Command> {
+    let mut command = node(tools)?;
+    command
+        .args(["--test", "--test-concurrency=1", "--test-reporter=spec"])
+        .args(files);
+    Ok(command)
+}
+
+fn npm_suite(tools: &Tools, fleet: Option<&Path>) -> Result<Tally> {
+    let mut suite = node_tests(tools, &files("clients", ".test.mjs")?)?;
+    use_fleet(&mut suite, fleet);
+    shell::count(&mut [suite], Dialect::Node)
 }
 
 /// `npm ci`, when the lock file changed since the last time.
@@ -96,7 +145,7 @@ fn install_packages(node: &Path) -> Result<()> {
     Ok(())
 }
 
-fn python_suite(tools: &Tools) -> Result<Tally> {
+fn python_suite(tools: &Tools, fleet: Option<&Path>) -> Result<Tally> {
     files("clients_py", ".py")?;
     let requirements = home().join("requirements.txt");
     let requirements = requirements.to_string_lossy();
@@ -111,6 +160,7 @@ fn python_suite(tools: &Tools) -> Result<Tally> {
     ]);
     command.current_dir(home());
     environment(&mut command);
+    use_fleet(&mut command, fleet);
     shell::count(&mut [command], Dialect::Unittest)
 }
 

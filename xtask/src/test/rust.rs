@@ -4,6 +4,7 @@
 //! otherwise cargo would compile the whole tree once per selection, which on two cores is most of an
 //! hour. It must never build the product under a selection that includes xtask.
 
+use std::path::Path;
 use std::process::Command;
 
 use super::clients;
@@ -93,7 +94,7 @@ pub fn postgres(tools: &Tools) -> Result<Tally> {
 
 /// The Rust client in `e2e/tests`, selected by name: a narrower package selection would compile the
 /// HTTP stack again with other features.
-pub fn client() -> Result<Tally> {
+pub fn client(fleet: Option<&Path>) -> Result<Tally> {
     let mut args = vec![
         "--workspace".to_owned(),
         "--exclude".to_owned(),
@@ -106,6 +107,7 @@ pub fn client() -> Result<Tally> {
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let mut command = suite(&args);
     clients::environment(&mut command);
+    clients::use_fleet(&mut command, fleet);
     shell::count(&mut [command], Dialect::Cargo)
 }
 
