@@ -192,7 +192,7 @@ catalogue! {
     "service.backup", Operation, "Backup and restore", "Can bring back what was lost.",
         [], "Back up daily; rehearse a restore twice a year.", "PR.DS-11", Vendor, VENDOR;
     "incidents.containment", Incidents, "Incident containment", "Stops an attack that is under way.",
-        [], "Either side may act at once, and tells the other.", "RS.MI-01", Customer, BOTH;
+        [ContainmentsView, ContainmentsManage], "Either side may act at once, and tells the other.", "RS.MI-01", Customer, BOTH;
     "incidents.notice", Incidents, "Incident notice", "Tells the customer about an incident that concerns it.",
         [], "Notify within 24 hours of knowing.", "RS.CO-02", Vendor, VENDOR;
     "evidence.audit", Evidence, "Tenant audit log", "Reads who changed or saw what in the tenant.",

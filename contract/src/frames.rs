@@ -11,13 +11,23 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Invalid,
     application::SigningAlgorithm,
+    containment::Subject,
     enrolment::Der,
     ids::{CommandId, NodeId, TenantId, UserId},
+    index::{Bucket, BucketHashes, Entries},
     jwk::PublicJwk,
+    receipt::Impact,
     section::ContentHash,
     tenant::Region,
 };
 
+/// Most bytes of a greeting: the names of 256 buckets take 20 KiB, whatever a node holds.
+pub const MAX_GREETING_BYTES: usize = 64 * 1024;
+/// Most bytes of any frame of a node. The largest is what it holds of one bucket, which is at most
+/// [`crate::index::MAX_BUCKET_BYTES`] and a few words around it.
+pub const MAX_UP_BYTES: usize = 1024 * 1024;
+/// Tenants whose keys are asked for in one frame.
+pub const MAX_ASKED: usize = 1_000;
 /// Keys that one report may hold: two algorithms, a few generations of each.
 pub const MAX_KEYS: usize = 16;
 /// Longest id of a key, in bytes.
@@ -31,6 +41,24 @@ pub enum Down {
     Index {
         /// The compact JWS.
         jws: String,
+    },
+    /// What an index names; sent beside it for buckets whose content the node cannot know. Its name is its
+    /// hash, so it says nothing until an index names it.
+    Bucket {
+        /// Which one.
+        bucket: Bucket,
+        /// The document ([`crate::index::document`]).
+        body: String,
+    },
+    /// Asks for an [`Up::Holds`] of each of these buckets, because their names differ.
+    Compare {
+        /// Which ones.
+        buckets: Vec<Bucket>,
+    },
+    /// Asks for an [`Up::Keys`] of each of these tenants that the node serves, because nobody reported theirs.
+    AskKeys {
+        /// Whose, at most [`MAX_ASKED`].
+        tenants: Vec<TenantId>,
     },
     /// A section's content; sent before the release that needs it.
     Section {
@@ -84,8 +112,15 @@ pub enum Up {
         region: Region,
         /// Its software version.
         version: String,
-        /// What it serves now.
-        holds: Vec<Held>,
+        /// The names of what it serves now.
+        buckets: BucketHashes,
+    },
+    /// The answer to [`Down::Compare`]: what the node serves of one bucket.
+    Holds {
+        /// Which one.
+        bucket: Bucket,
+        /// All of it; nothing, if it serves nothing of it.
+        holds: Entries,
     },
     /// What became of a release.
     Ack {
@@ -120,18 +155,6 @@ pub enum Up {
         /// From the ping.
         nonce: u64,
     },
-}
-
-/// One tenant version a node serves.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Held {
-    /// The tenant.
-    pub tenant: TenantId,
-    /// The version.
-    pub version: u64,
-    /// The hash of the signed manifest.
-    pub manifest: ContentHash,
 }
 
 /// What a node did with a release.
@@ -223,6 +246,11 @@ pub enum Command {
         /// Whether the link goes out by mail or back to the caller.
         delivery: Delivery,
     },
+    /// Counts what containing the subject would hit.
+    CountContained {
+        /// What would be contained.
+        subject: Subject,
+    },
 }
 
 /// How a one-time link reaches its person.
@@ -246,6 +274,11 @@ pub enum CommandOutcome {
         /// The one-time link. Never logged.
         url: String,
     },
+    /// What would be hit.
+    Counted {
+        /// The counts.
+        impact: Impact,
+    },
     /// Not done.
     Failed {
         /// Why, in words, without personal data.
@@ -259,7 +292,10 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::ids::TypedId;
+    use crate::{
+        ids::TypedId,
+        index::{self, IndexEntry},
+    };
 
     #[test]
     fn frames_round_trip_and_refuse_unknown_members() {
@@ -276,6 +312,32 @@ mod tests {
         value["extra"] = 1.into();
         assert!(serde_json::from_value::<Up>(value).is_err());
         assert!(serde_json::from_str::<Down>(r#"{"frame":"shutdown"}"#).is_err());
+    }
+
+    #[test]
+    fn the_fullest_greeting_and_the_fullest_bucket_fit_into_their_frames() {
+        let hash = ContentHash::of(b"content");
+        let hello = Up::Hello {
+            node: NodeId::from_uuid(Uuid::from_u128(1)),
+            region: "local".parse().unwrap(),
+            version: "v".repeat(1000),
+            buckets: Bucket::all().map(|one| (one, hash.clone())).collect(),
+        };
+        let text = serde_json::to_string(&hello).unwrap();
+        assert!(text.len() < MAX_GREETING_BYTES / 2, "{}", text.len());
+        assert_eq!(serde_json::from_str::<Up>(&text).unwrap(), hello);
+
+        let entry = IndexEntry {
+            version: u64::MAX,
+            manifest: hash,
+        };
+        let tenants = (0..7_000_u128).map(|n| TenantId::from_uuid(Uuid::from_u128(n << 8)));
+        let holds: Entries = tenants.map(|tenant| (tenant, entry.clone())).collect();
+        let largest = index::document(&holds).unwrap().unwrap().len();
+        let bucket = "00".parse().unwrap();
+        let text = serde_json::to_string(&Up::Holds { bucket, holds }).unwrap();
+        let around = text.len() - largest;
+        assert!(index::MAX_BUCKET_BYTES + around <= MAX_UP_BYTES, "{around}");
     }
 
     #[test]

@@ -105,6 +105,8 @@ typed_ids! {
     SessionId = "ses";
     /// A command sent to a node.
     CommandId = "cmd";
+    /// Something or somebody contained.
+    ContainmentId = "cnt";
 }
 
 fn encode(value: u128) -> String {

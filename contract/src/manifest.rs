@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Invalid,
     ids::TenantId,
-    jws::{DocumentKind, JwsError, ReleaseSigner, TrustRoot},
+    jws::{self, DocumentKind, JwsError, ReleaseSigner, TrustRoot},
     section::{ContentHash, SectionName},
     tenant::{Region, TenantStatus},
 };
@@ -58,6 +58,18 @@ impl Manifest {
     /// See [`JwsError`].
     pub fn verify(jws: &str, trust: &TrustRoot) -> Result<Self, JwsError> {
         trust.verify(MANIFEST, jws)
+    }
+
+    /// Reads a signed manifest that a believed document names by `hash`. That document's signature stands for
+    /// this one's: whoever signed it signed for every byte here.
+    ///
+    /// # Errors
+    /// Not what the hash names, or not a manifest.
+    pub fn read_named(jws: &str, hash: &ContentHash) -> Result<Self, JwsError> {
+        if Self::hash_of(jws) != *hash {
+            return Err(JwsError::Malformed("it is not what was named"));
+        }
+        jws::read_unverified(MANIFEST, jws)
     }
 
     /// The hash that names this manifest's signed form in indexes and greetings.
@@ -119,6 +131,10 @@ mod tests {
         let jws = manifest.sign(&signer).unwrap();
         assert!(jws.len() < MANIFEST.max_bytes / 2 + 1024, "{}", jws.len());
         assert_eq!(Manifest::verify(&jws, &trust).unwrap(), manifest);
+        let name = Manifest::hash_of(&jws);
+        assert_eq!(Manifest::read_named(&jws, &name).unwrap(), manifest);
+        let other = Manifest::read_named(&format!("{jws}A"), &name);
+        assert!(matches!(other, Err(JwsError::Malformed(_))), "{other:?}");
         manifest.min_node_version = "1".repeat(MANIFEST.max_bytes);
         assert!(manifest.sign(&signer).is_err());
         let padded = "A".repeat(MANIFEST.max_bytes + 1);

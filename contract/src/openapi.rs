@@ -50,6 +50,8 @@ ids! {
     AssignmentId, "ras", "Identifies one operator's role in one scope.";
     CredentialId, "crd", "Identifies a secret; safe to show and to log.";
     NodeId, "nod", "Identifies a node.";
+    SessionId, "ses", "Identifies a browser session; the `sid` of its tokens.";
+    ContainmentId, "cnt", "Identifies a containment.";
     EventId, "evt", "Identifies an audit event; the text order is the order in time.";
 }
 
@@ -69,6 +71,7 @@ strings! {
     crate::scope::Scope, None, "orders:read", "One scope token (RFC 6749 section 3.3).";
     crate::permission::Permission, None, "tenant.applications.edit", "A power over something.";
     crate::duty::DutyKey, None, "policy.sign_in", "A duty of the catalogue.";
+    crate::containment::KeyId, Some("^[!-~]{1,64}$"), "", "Identifies a key in a tenant's JWKS.";
     crate::section::ContentHash, Some("^[0-9a-f]{64}$"), "",
         "Lower-case hexadecimal SHA-256 of the content.";
     crate::section::SectionName, None, "applications/0a", "One part of a release.";

@@ -63,6 +63,10 @@ pub enum Permission {
     ResponsibilitiesEdit,
     /// See which public keys sign a tenant's tokens.
     KeysView,
+    /// See what is contained in a tenant, and the receipts.
+    ContainmentsView,
+    /// Contain a tenant, or something or somebody of it, and lift that again.
+    ContainmentsManage,
     /// Read a tenant's audit log.
     AuditView,
 }
@@ -173,6 +177,16 @@ const PLAIN: &[(Permission, &str, &str)] = &[
         Permission::KeysView,
         "tenant.keys.view",
         "see the public signing keys",
+    ),
+    (
+        Permission::ContainmentsView,
+        "tenant.containments.view",
+        "see what is contained, and the receipts",
+    ),
+    (
+        Permission::ContainmentsManage,
+        "tenant.containments.manage",
+        "contain users, sessions, applications, keys or the whole tenant, and lift that again",
     ),
     (
         Permission::AuditView,

@@ -18,6 +18,7 @@ pub mod caller;
 mod change;
 pub mod client_grants;
 pub mod console_sessions;
+pub mod containments;
 pub mod http;
 mod idempotency;
 mod kept;
@@ -51,6 +52,9 @@ pub use self::{
     bus::{Bus, LocalBus},
     caller::{Caller, HeldRole, Scope, Via},
     change::{At, Mode},
+    containments::{
+        ContainmentChange, ContainmentState, NewContainment, NodeProgress, Preview, Progress, Wait,
+    },
     kept::ThingAt,
     open::{ControlPlaneConfig, OpenError, RegionPlace},
     page::{Cursor, Page, PageRequest},
@@ -70,6 +74,8 @@ pub(crate) struct Inner {
     authorizer: authz::Authorizer,
     strangers: authz::Strangers,
     hub: push::Hub,
+    lanes: push::Lanes,
+    previews: containments::Previews,
     signer: ReleaseSigner,
     /// The list of authorities that was signed last.
     authority_list: authorities::SignedList,
@@ -144,6 +150,18 @@ impl ControlPlane {
 
     pub(crate) fn hub(&self) -> &push::Hub {
         &self.inner.hub
+    }
+
+    pub(crate) fn lanes(&self) -> &push::Lanes {
+        &self.inner.lanes
+    }
+
+    pub(crate) fn previews(&self) -> &containments::Previews {
+        &self.inner.previews
+    }
+
+    pub(crate) fn signer(&self) -> &ReleaseSigner {
+        &self.inner.signer
     }
 
     pub(crate) fn seal(&self) -> &SealKey {

@@ -16,8 +16,9 @@ use crate::{
     authorities::SignedList,
     authz::{Authorizer, Strangers},
     change::{Done, Target},
+    containments::Previews,
     local_tokens::LocalKey,
-    push::Hub,
+    push::{Hub, Lanes},
     store::{Store, StoreError, Tx},
 };
 
@@ -151,6 +152,8 @@ impl ControlPlane {
                 authorizer: Authorizer::default(),
                 strangers: Strangers::default(),
                 hub: Hub::default(),
+                lanes: Lanes::default(),
+                previews: Previews::default(),
                 authority_list: SignedList::default(),
                 signer: signing_key(&store, &seal, &config.entropy).await?,
                 local_key: local_key(&store, &seal, &config.entropy).await?,

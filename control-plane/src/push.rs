@@ -1,17 +1,23 @@
 //! Push: nodes hear of each release as it is committed, and tell what became of it.
 //!
-//! Level-triggered: a session compares what a node says it holds with what it should hold and sends the
-//! difference; announcements only make it look sooner. A frame that is lost, or a session that is too slow
-//! to hear every announcement, therefore costs time and never truth (design section 5).
+//! Level-triggered: a session compares what a node says it holds with what it should hold, bucket by bucket
+//! and by name, and sends the difference; announcements only make it look sooner. A frame that is lost, or a
+//! session that is too slow to hear every announcement, therefore costs time and never truth (design section 5).
 //!
 //! Nothing here decides anything about content, and nothing a node says changes what it should hold.
 
+mod asking;
 mod follower;
+mod frames;
+mod greeting;
+mod holds;
 mod hub;
 mod inbound;
+mod lanes;
 mod listener;
 mod outbound;
 mod session;
+mod state;
 mod strangers;
 
 use std::time::Duration;
@@ -20,19 +26,19 @@ use contract::ids::{NodeId, TenantId};
 use host::wire::Text;
 use tokio::sync::mpsc;
 
-pub(crate) use self::hub::Hub;
 use self::session::Proof;
-use crate::{ControlPlane, Refusal};
+pub(crate) use self::{hub::Hub, lanes::Lanes};
+use crate::{ControlPlane, Refusal, nodes::Holding};
 
 /// Frames that may wait on a link in each direction.
 const LINK_DEPTH: usize = 256;
 
-/// The node's end of a link inside this process; frames are JSON text, as over any other transport.
+/// The node's end of a link or a lane inside this process; frames are JSON text, as over any other transport.
 #[derive(Debug)]
 pub struct NodeLink {
-    /// What the control plane says ([`contract::frames::Down`]).
+    /// What the control plane says ([`contract::frames::Down`], on a lane [`contract::lane::LaneDown`]).
     pub to_node: mpsc::Receiver<Text>,
-    /// What the node says ([`contract::frames::Up`]). Dropping it ends the session.
+    /// What the node says ([`contract::frames::Up`], [`contract::lane::LaneUp`]). Dropping it ends the session.
     pub from_node: mpsc::Sender<Text>,
 }
 
@@ -80,12 +86,11 @@ impl ControlPlane {
         let region = found.ok_or(Refusal::NotFound { what: "tenant" })?.region;
         // Only those that this process knows at first hand: what is remembered of a connection may be of a
         // process that ended, and what a node said then may not be true of it any more.
-        let nodes = self.hub().connected(&region);
+        let nodes = self.hub().connected_and_known(&region, tenant);
         let holdings = tx.list_holdings_of_tenant(tenant).await?;
-        let serves = |node: &NodeId| {
-            holdings
-                .iter()
-                .any(|held| held.node == *node && held.applied_version >= version)
+        let serves = |(node, is_known): (&NodeId, &bool)| {
+            let held = |held: &Holding| held.node == *node && held.applied_version >= version;
+            *is_known && holdings.iter().any(held)
         };
         Ok(!nodes.is_empty() && nodes.iter().all(serves))
     }

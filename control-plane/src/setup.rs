@@ -133,7 +133,9 @@ impl ControlPlane {
             CommandOutcome::Failed { reason } => Err(unavailable(format!(
                 "The node could not make the link: {reason}"
             ))),
-            CommandOutcome::Done => Err(unavailable("The node returned no link.".to_owned())),
+            CommandOutcome::Done | CommandOutcome::Counted { .. } => {
+                Err(unavailable("The node returned no link.".to_owned()))
+            }
         }
     }
 

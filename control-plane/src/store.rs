@@ -12,10 +12,13 @@ mod audit;
 mod authorities;
 mod client_grants;
 mod codec;
+mod confirmations;
 mod connect;
 mod console_sessions;
+mod containments;
 mod idempotency;
 mod kept;
+mod lane_links;
 mod migration;
 mod node_certificates;
 mod node_links;
@@ -70,6 +73,14 @@ pub(crate) enum StoreError {
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
         if let StoreError::Database(database) = &error {
+            if database::is_away(database) {
+                tracing::error!(error = %database, "the control plane's database is away or busy");
+                return Self::Unavailable {
+                    detail: "The control plane's database does not answer now. Look whether the change was \
+                             made, and try again."
+                        .to_owned(),
+                };
+            }
             // Checks run before writes under the tenant's lock; what still collides was written by
             // another replica between the two, and the caller may simply look again.
             if matches!(

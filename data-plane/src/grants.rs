@@ -49,6 +49,11 @@ impl GrantId {
         Self(entropy.uuid_v7(clock.now()))
     }
 
+    /// When the grant began; `None` for an id that carries no time.
+    pub fn begun_at(&self) -> Option<DateTime<Utc>> {
+        DateTime::from_timestamp_millis(i64::try_from(self.made_at()?).ok()?)
+    }
+
     /// When it was made, in whole milliseconds since 1970; `None` for an id that carries no time.
     fn made_at(&self) -> Option<u64> {
         let (seconds, nanos) = self.0.get_timestamp()?.to_unix();

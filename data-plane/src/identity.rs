@@ -9,6 +9,7 @@
 
 mod connect;
 mod consents;
+mod counting;
 mod events;
 mod invitations;
 mod migration;
@@ -31,6 +32,7 @@ pub(crate) use self::signing_keys::stored;
 pub use self::{
     connect::ConnectError,
     consents::{Allowance, Consent},
+    counting::LiveCount,
     events::{AuthEvent, AuthEventKind},
     invitations::{Accept, Holder, InvitationRow, Invited},
     refresh::{Family, LiveGrant, Spend, Token},

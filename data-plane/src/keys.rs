@@ -5,6 +5,8 @@
 //! never from the token's header (R-JWT-02), and looks at no key a header brings (R-JWT-03); time comes
 //! from the caller, so it is the node's clock that decides.
 
+mod contained;
+mod lazy;
 mod make;
 mod verify;
 
@@ -21,8 +23,8 @@ use jsonwebtoken::DecodingKey;
 use serde::Serialize;
 use serde_json::json;
 
-pub(crate) use self::make::{KeysError, load_or_make};
-pub use self::verify::Expected;
+pub(crate) use self::lazy::KeySource;
+pub use self::{lazy::TenantKeys, make::KeysError, verify::Expected};
 use crate::identity::StoredKey;
 
 /// A token could not be made, or is not believed. Says nothing about its content.
@@ -47,7 +49,26 @@ enum Signer {
     Rsa(Box<RsaKeyPair>),
 }
 
+/// What a key is good for, besides having signed what it signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Standing {
+    /// It may sign.
+    pub(crate) signs: bool,
+    /// Others may verify with it.
+    pub(crate) shown: bool,
+}
+
+#[cfg(test)]
+impl Standing {
+    /// Of a key that was never contained.
+    pub(crate) const GOOD: Self = Self {
+        signs: true,
+        shown: true,
+    };
+}
+
 struct Key {
+    signs: bool,
     public: PublicKey,
     signer: Signer,
     decoding: DecodingKey,
@@ -71,13 +92,20 @@ impl fmt::Debug for KeyRing {
 }
 
 impl KeyRing {
-    /// Parses stored keys; the newest of an algorithm signs, all verify.
-    pub(crate) fn new(stored: Vec<StoredKey>) -> Result<Self, TokenError> {
+    /// Parses stored keys; the newest of an algorithm that may signs, all verify.
+    pub(crate) fn standing(
+        stored: Vec<StoredKey>,
+        standing: impl Fn(&str) -> Standing,
+    ) -> Result<Self, TokenError> {
         let keys = stored
             .into_iter()
-            .map(Key::new)
+            .map(|stored| {
+                let signs = standing(&stored.public.kid).signs;
+                Key::new(stored, signs)
+            })
             .collect::<Result<Vec<_>, _>>()?;
-        let public: Vec<PublicKey> = keys.iter().map(|key| key.public.clone()).collect();
+        let shown = keys.iter().filter(|key| standing(&key.public.kid).shown);
+        let public: Vec<PublicKey> = shown.map(|key| key.public.clone()).collect();
         let members: Vec<_> = public.iter().map(PublicKey::to_jwk).collect();
         let jwks = serde_json::to_vec(&json!({ "keys": members })).map_err(|_| TokenError::Key)?;
         Ok(Self {
@@ -97,23 +125,36 @@ impl KeyRing {
         typ: &str,
         claims: &impl Serialize,
     ) -> Result<String, TokenError> {
+        self.sign_if(|_| true, algorithm, typ, claims)
+    }
+
+    /// The same with a key that passes.
+    fn sign_if(
+        &self,
+        may_sign: impl Fn(&str) -> bool,
+        algorithm: SigningAlgorithm,
+        typ: &str,
+        claims: &impl Serialize,
+    ) -> Result<String, TokenError> {
         let key = self
             .keys
             .iter()
-            .rfind(|key| key.public.alg == algorithm)
-            .ok_or(TokenError::Key)?;
-        let claims = serde_json::to_vec(claims).map_err(|_| TokenError::Claims)?;
-        let mut token = match typ {
-            "at+jwt" => key.access_header.clone(),
-            "JWT" => key.id_header.clone(),
-            other => encode_header(&key.public, other),
-        };
-        token.push('.');
-        B64.encode_string(claims, &mut token);
-        let signature = key.signer.sign(token.as_bytes())?;
-        token.push('.');
-        B64.encode_string(signature, &mut token);
-        Ok(token)
+            .rfind(|key| key.public.alg == algorithm && key.signs && may_sign(&key.public.kid));
+        key.ok_or(TokenError::Key)?.sign(typ, claims)
+    }
+
+    /// Signs with one key, whatever its standing: for tokens that ask our own door and are good for nothing.
+    ///
+    /// # Errors
+    /// As [`KeyRing::sign`].
+    pub(crate) fn sign_by(
+        &self,
+        kid: &str,
+        typ: &str,
+        claims: &impl Serialize,
+    ) -> Result<String, TokenError> {
+        let key = self.keys.iter().find(|key| key.public.kid == kid);
+        key.ok_or(TokenError::Key)?.sign(typ, claims)
     }
 
     /// The JWKS document: public members, `kid`, `alg` and `use` (R-DISC-05).
@@ -128,7 +169,22 @@ impl KeyRing {
 }
 
 impl Key {
-    fn new(stored: StoredKey) -> Result<Self, TokenError> {
+    fn sign(&self, typ: &str, claims: &impl Serialize) -> Result<String, TokenError> {
+        let claims = serde_json::to_vec(claims).map_err(|_| TokenError::Claims)?;
+        let mut token = match typ {
+            "at+jwt" => self.access_header.clone(),
+            "JWT" => self.id_header.clone(),
+            other => encode_header(&self.public, other),
+        };
+        token.push('.');
+        B64.encode_string(claims, &mut token);
+        let signature = self.signer.sign(token.as_bytes())?;
+        token.push('.');
+        B64.encode_string(signature, &mut token);
+        Ok(token)
+    }
+
+    fn new(stored: StoredKey, signs: bool) -> Result<Self, TokenError> {
         let unusable = |_| TokenError::Key;
         let signer = match stored.public.alg {
             SigningAlgorithm::ES256 => Signer::Ec(
@@ -141,6 +197,7 @@ impl Key {
         };
         let jwk = serde_json::from_value(stored.public.to_jwk()).map_err(|_| TokenError::Key)?;
         Ok(Self {
+            signs,
             access_header: encode_header(&stored.public, "at+jwt"),
             id_header: encode_header(&stored.public, "JWT"),
             decoding: DecodingKey::from_jwk(&jwk).map_err(|_| TokenError::Key)?,

@@ -9,6 +9,7 @@
 
 pub mod accounts;
 pub mod codes;
+pub mod containments;
 pub mod grants;
 pub mod hashing;
 pub mod http;

@@ -220,6 +220,10 @@ impl Process {
         let node = opened?;
         let tidying = tokio::spawn(node.clone().keep_tidy());
         let served = node.clone();
+        let address = listener
+            .local_addr()
+            .map_err(Failure::because("cannot read a socket's address"))?;
+        node.listens_at(address, self.surface.tls.is_some());
         let server = self
             .surface
             .serve(listener, move |routes| http::configure(routes, &served))

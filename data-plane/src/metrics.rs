@@ -12,6 +12,7 @@ use opentelemetry::{
 pub struct NodeMetrics {
     releases_applied: Counter<u64>,
     releases_rejected: Counter<u64>,
+    containments_rejected: Counter<u64>,
     sign_ins: Counter<u64>,
     hashes_refused: Counter<u64>,
     hash_wait: Histogram<f64>,
@@ -32,6 +33,10 @@ impl NodeMetrics {
             releases_rejected: counter(
                 "bailiwick_release_rejected",
                 "Releases refused while the last good one stays; alarm on any",
+            ),
+            containments_rejected: counter(
+                "bailiwick_containment_rejected",
+                "Containments and rolls refused; alarm on any",
             ),
             sign_ins: counter("bailiwick_sign_ins", "Password sign-ins by outcome"),
             hashes_refused: counter(
@@ -55,6 +60,10 @@ impl NodeMetrics {
 
     pub(crate) fn release_rejected(&self) {
         self.releases_rejected.add(1, &[]);
+    }
+
+    pub(crate) fn containment_rejected(&self) {
+        self.containments_rejected.add(1, &[]);
     }
 
     pub(crate) fn sign_in(&self, outcome: &'static str) {

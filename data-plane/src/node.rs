@@ -4,11 +4,20 @@
 //! serve, whether or not a control plane is ever reached. Implementations are chosen by the binary and
 //! arrive as values, so nothing here asks in which mode it runs.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use contract::{
     ids::{NodeId, TenantId, UserId},
     jws::TrustRoot,
+    lane::STALE_AFTER,
     tenant::Region,
 };
 use host::{Clock, Entropy, Health, HealthHandle, Kek};
@@ -19,13 +28,15 @@ use url::Url;
 use crate::{
     accounts::{AccountError, Accounts, SeedUser},
     codes::Codes,
+    containments::{Containments, Door, Keeper, apply::Intake},
     grants::Grants,
     hashing::Hasher,
     identity::{ConnectError, IdentityStore, StoreError, User},
+    keys::KeySource,
     mailer::Mailer,
     metrics::NodeMetrics,
-    push::{self, NodeLink},
-    releases::{Releases, Snapshot, SnapshotError, TenantRuntime, apply::Applier},
+    push::{self, NodeLink, lane::LaneKey},
+    releases::{Releases, Snapshot, SnapshotError, TenantRuntime, apply::Applier, index::Expected},
     requests::Requests,
     sessions::Sessions,
     state::StateStore,
@@ -80,6 +91,9 @@ pub enum OpenError {
     /// The sealed snapshot.
     #[error("{0}")]
     Snapshot(Box<dyn std::error::Error + Send + Sync>),
+    /// What is contained. Serving without it could let in whom somebody shut out.
+    #[error("what is contained is not known: {0}")]
+    Containments(Box<dyn std::error::Error + Send + Sync>),
 }
 
 impl From<SnapshotError> for OpenError {
@@ -108,8 +122,14 @@ struct Inner {
     throttle: Throttle,
     releases: Arc<Releases>,
     applier: Applier,
+    containments: Arc<Containments>,
+    intake: Intake,
+    door: Door,
     releases_health: HealthHandle,
     control_plane_health: HealthHandle,
+    containments_health: HealthHandle,
+    /// Whether a roll was ever taken: until then nobody knows what is contained.
+    knows_roll: AtomicBool,
 }
 
 impl Node {
@@ -128,6 +148,13 @@ impl Node {
         .await?;
         identity.check_key().await.map_err(OpenError::IdentityKey)?;
         let snapshot = Snapshot::open(&config.data_dir, &config.kek, config.entropy.clone())?;
+        let containments = Arc::new(Containments::new(
+            config.region.clone(),
+            config.clock.clone(),
+        ));
+        let keeper = Keeper::new(&config.data_dir, &config.kek, config.entropy.clone());
+        let intake = Intake::open(Arc::clone(&containments), keeper, config.trust.clone())
+            .map_err(|error| OpenError::Containments(Box::new(error)))?;
         let releases_health = config.health.register("releases");
         let control_plane_health = config.health.register("control_plane");
         control_plane_health.degraded("not connected yet");
@@ -135,10 +162,12 @@ impl Node {
         let node = Self(Arc::new(Inner::new(
             config,
             (identity, snapshot, metrics),
+            (containments, intake),
             (releases_health, control_plane_health),
         )));
-        node.0.applier.reload().await?;
-        node.judge_releases(0);
+        node.judge_containments();
+        node.0.applier.reload()?;
+        node.judge_releases();
         Ok(node)
     }
 
@@ -149,6 +178,82 @@ impl Node {
         self.control_plane_health()
             .degraded("not connected; serving the releases held");
         tracing::warn!("the link to the control plane ended; serving the releases held");
+    }
+
+    /// Hears of containments from a control plane in the same process until the link ends; what is contained stays
+    /// so. Over a network, [`push::network`] keeps such a lane open.
+    pub async fn run_lane(&self, link: NodeLink) {
+        match LaneKey::of_process() {
+            Ok(key) => push::lane::run(self, link, key).await,
+            Err(error) => tracing::error!(%error, "no lane: statements cannot be signed"),
+        }
+        self.judge_containments();
+    }
+
+    /// Applies a signed containment as if it had come on the lane.
+    ///
+    /// # Errors
+    /// Why it is not taken, in words.
+    pub async fn hear_containment(&self, jws: &str) -> Result<(), String> {
+        let taken = self.0.intake.take(jws).await;
+        let taken = taken.map_err(|why| why.to_string())?;
+        if let Some(taken) = taken {
+            self.renew_keys(taken.containment.tenant).await;
+        }
+        Ok(())
+    }
+
+    /// What this node refuses.
+    pub fn containments(&self) -> &Containments {
+        &self.0.containments
+    }
+
+    /// Says where this node listens, so that it can ask its own door; with TLS or without.
+    pub fn listens_at(&self, mut address: SocketAddr, tls: bool) {
+        if address.ip().is_unspecified() {
+            address.set_ip(match address {
+                SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+                SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+            });
+        }
+        self.0.door.opened(address, tls);
+    }
+
+    pub(crate) fn intake(&self) -> &Intake {
+        &self.0.intake
+    }
+
+    pub(crate) fn door(&self) -> &Door {
+        &self.0.door
+    }
+
+    /// A roll was taken, and everything that it lists is held.
+    pub(crate) fn roll_taken(&self) {
+        self.0.knows_roll.store(true, Ordering::Relaxed);
+        self.judge_containments();
+    }
+
+    /// Says whether this node can hear of containments (R-REV-02).
+    pub(crate) fn judge_containments(&self) {
+        let silence = self.0.containments.silence();
+        let health = &self.0.containments_health;
+        if !self.0.knows_roll.load(Ordering::Relaxed) && self.0.containments.sequence() == 0 {
+            health.degraded("the control plane has not said yet what is contained");
+        } else if silence >= STALE_AFTER {
+            health.degraded(format!(
+                "nothing was heard for {} s: a containment would not reach this node",
+                silence.num_seconds()
+            ));
+        } else {
+            health.ready();
+        }
+    }
+
+    /// Replaces signing keys of a tenant that are contained, and has the new ones reported.
+    pub(crate) async fn renew_keys(&self, tenant: TenantId) {
+        if let Err(error) = self.refresh_keys(tenant).await {
+            tracing::error!(%tenant, %error, "ALARM: a contained signing key cannot be replaced; the tenant issues nothing with it");
+        }
     }
 
     /// The tenant with this slug, if it is held.
@@ -166,9 +271,14 @@ impl Node {
         self.0.releases.by_id(tenant)
     }
 
-    /// Every tenant that is held.
-    pub fn tenants(&self) -> Vec<Arc<TenantRuntime>> {
-        self.0.releases.all()
+    /// Whether a tenant is held.
+    pub fn holds(&self, tenant: TenantId) -> bool {
+        self.0.releases.find(tenant).is_some()
+    }
+
+    /// Every tenant that is held. Their releases are read by nobody but who asks for one.
+    pub fn tenant_ids(&self) -> Vec<TenantId> {
+        self.0.releases.ids()
     }
 
     /// Makes a user with a password, for demonstrations and tests of whole installations; the tenant's
@@ -270,10 +380,21 @@ impl Node {
         &self.0.control_plane_health
     }
 
-    /// Says how complete the held releases are, `behind` of those expected being absent or old.
-    pub(crate) fn judge_releases(&self, behind: usize) {
+    /// Says how complete the held releases are, by the region's index.
+    pub(crate) fn judge_releases(&self) {
+        self.say_behind(self.0.applier.expected.behind());
+    }
+
+    /// Says it anew after one tenant changed.
+    pub(crate) fn judge_release(&self, tenant: TenantId) {
+        let applier = &self.0.applier;
+        self.say_behind(applier.expected.count(tenant, &applier.releases));
+    }
+
+    /// `behind` of the tenants expected are absent or old.
+    fn say_behind(&self, behind: usize) {
         let health = &self.0.releases_health;
-        match (self.0.releases.all().is_empty(), behind) {
+        match (self.0.releases.is_empty(), behind) {
             (true, 0) => health.not_ready(
                 "no release is held and none was announced; the node needs the control plane once",
             ),
@@ -290,6 +411,7 @@ impl Inner {
     fn new(
         config: NodeConfig,
         (identity, snapshot, metrics): (IdentityStore, Snapshot, NodeMetrics),
+        (containments, intake): (Arc<Containments>, Intake),
         (releases_health, control_plane_health): (HealthHandle, HealthHandle),
     ) -> Self {
         let NodeConfig {
@@ -328,10 +450,11 @@ impl Inner {
                 software_version: config.software_version,
                 trust: config.trust,
                 snapshot: Arc::new(snapshot),
-                identity: identity.clone(),
+                keys: KeySource::new(identity.clone(), clock.clone(), Arc::clone(&containments)),
                 clock: clock.clone(),
                 metrics: metrics.clone(),
                 releases: Arc::clone(&releases),
+                expected: Expected::default(),
                 turn: Mutex::new(()),
             },
             node_id: config.node_id,
@@ -342,6 +465,11 @@ impl Inner {
             metrics,
             identity,
             releases,
+            containments_health: config.health.register("containments"),
+            containments,
+            intake,
+            door: Door::default(),
+            knows_roll: AtomicBool::new(false),
             releases_health,
             control_plane_health,
         }

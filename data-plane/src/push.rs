@@ -9,30 +9,32 @@
 
 mod backoff;
 mod command;
+mod count;
 mod credentials;
+mod documents;
 pub mod enrol;
 mod identity;
+pub(crate) mod lane;
+mod lane_network;
 pub mod network;
 mod sections;
 
-use std::collections::HashMap;
-
 use contract::{
     enrolment::Der,
-    frames::{Down, Up},
+    frames::{Down, MAX_ASKED, Up},
     ids::TenantId,
-    index::RegionIndex,
+    index::Bucket,
 };
 use host::wire::Text;
 use tokio::sync::mpsc;
 
-use self::sections::Sections;
 pub use self::{
     backoff::Pace,
     credentials::Credentials,
     identity::{IdentityError, IdentityFile, NodeIdentity},
 };
-use crate::node::Node;
+use self::{documents::Arrived, sections::Sections};
+use crate::{node::Node, releases::index::IndexError};
 
 /// A connection to the control plane.
 pub struct NodeLink {
@@ -51,9 +53,10 @@ struct Conversation<'a> {
     credentials: Option<&'a Credentials>,
     to_control: mpsc::Sender<Text>,
     sections: Sections,
-    /// The versions the latest index asks for.
-    expected: HashMap<TenantId, u64>,
-    latest_index: Option<chrono::DateTime<chrono::Utc>>,
+    /// Documents that an index may name.
+    documents: Arrived,
+    /// An index that waits for documents.
+    waiting_index: Option<String>,
 }
 
 /// Speaks until either side ends the link. `credentials` are what the connection stands on; a link inside
@@ -68,8 +71,8 @@ pub(crate) async fn run(node: &Node, link: NodeLink, credentials: Option<&Creden
         credentials,
         to_control,
         sections: Sections::default(),
-        expected: HashMap::new(),
-        latest_index: None,
+        documents: Arrived::default(),
+        waiting_index: None,
     };
     if conversation.greet().await.is_err() {
         return;
@@ -82,6 +85,7 @@ pub(crate) async fn run(node: &Node, link: NodeLink, credentials: Option<&Creden
                 None => return,
             },
             csr = renewal(credentials) => conversation.say(&Up::Renew { csr }).await,
+            tenant = node.applier().keys.made() => conversation.report_keys(tenant).await,
         };
         if going_on.is_err() {
             return;
@@ -99,18 +103,13 @@ async fn renewal(credentials: Option<&Credentials>) -> Der {
 
 impl Conversation<'_> {
     async fn greet(&mut self) -> Result<(), Over> {
-        let held = self.node.tenants();
         self.say(&Up::Hello {
             node: self.node.node_id(),
             region: self.node.region().clone(),
             version: self.node.software_version().to_owned(),
-            holds: held.iter().map(|runtime| runtime.held()).collect(),
+            buckets: self.node.applier().releases.bucket_hashes(),
         })
-        .await?;
-        for runtime in held {
-            self.report_keys(runtime.id()).await?;
-        }
-        Ok(())
+        .await
     }
 
     async fn take(&mut self, text: &str) -> Result<(), Over> {
@@ -125,7 +124,21 @@ impl Conversation<'_> {
         };
         match frame {
             Down::Index { jws } => {
-                self.index(&jws).await;
+                self.index(jws).await;
+                Ok(())
+            }
+            Down::Bucket { bucket, body } => {
+                self.documents.put(bucket, body);
+                if let Some(jws) = self.waiting_index.take() {
+                    self.index(jws).await;
+                }
+                Ok(())
+            }
+            Down::Compare { buckets } => self.compare(buckets).await,
+            Down::AskKeys { tenants } => {
+                for tenant in tenants.into_iter().take(MAX_ASKED) {
+                    self.report_keys(tenant).await?;
+                }
                 Ok(())
             }
             Down::Section { hash, body } => {
@@ -156,7 +169,7 @@ impl Conversation<'_> {
     }
 
     async fn release(&mut self, tenant: TenantId, jws: &str) -> Result<(), Over> {
-        let is_new = self.node.tenant(tenant).is_none();
+        let is_new = !self.node.holds(tenant);
         let bodies = self.sections.take_for(jws, self.node.applier());
         let (version, outcome) = self.node.applier().apply(tenant, jws, bodies).await;
         self.say(&Up::Ack {
@@ -166,62 +179,62 @@ impl Conversation<'_> {
             outcome,
         })
         .await?;
-        self.judge();
-        if is_new && self.node.tenant(tenant).is_some() {
+        self.node.judge_release(tenant);
+        if is_new && self.node.holds(tenant) {
             self.report_keys(tenant).await?;
         }
         Ok(())
     }
 
-    async fn index(&mut self, jws: &str) {
-        let index = match RegionIndex::verify(jws, &self.node.applier().trust) {
-            Ok(index) => index,
-            Err(error) => {
-                tracing::error!(%error, "ALARM: an index is refused");
-                return;
-            }
-        };
-        if index.region != *self.node.region() {
-            tracing::error!(region = %index.region, "ALARM: an index of another region is refused");
-            return;
-        }
-        // An old index replayed must neither drop a tenant nor lower an expectation.
-        if self
-            .latest_index
-            .is_some_and(|latest| index.issued_at < latest)
-        {
-            tracing::error!("ALARM: an index older than the one at hand is refused");
-            return;
-        }
-        self.latest_index = Some(index.issued_at);
-        self.node.applier().drop_unlisted(&index).await;
-        let wanted = index.tenants.iter();
-        self.expected = wanted.map(|(id, entry)| (*id, entry.version)).collect();
-        self.judge();
-    }
-
-    /// Tells health whether the node serves what it should.
-    fn judge(&self) {
-        let held: HashMap<_, _> = self
+    async fn index(&mut self, jws: String) {
+        let taken = self
             .node
-            .tenants()
-            .iter()
-            .map(|runtime| (runtime.id(), runtime.version()))
-            .collect();
-        let behind = self
-            .expected
-            .iter()
-            .filter(|(tenant, version)| held.get(tenant).is_none_or(|held| held < version))
-            .count();
-        self.node.judge_releases(behind);
+            .applier()
+            .take_index(&jws, self.documents.by_name());
+        match taken.await {
+            Ok(()) => self.documents = Arrived::default(),
+            Err(error @ IndexError::Incomplete(_)) => {
+                tracing::debug!(%error, "an index waits");
+                self.waiting_index = Some(jws);
+            }
+            Err(error @ IndexError::NotKept(_)) => {
+                tracing::error!(%error, "the region's index is believed, but not for the next start");
+            }
+            Err(error) => tracing::error!(%error, "ALARM: an index is refused"),
+        }
+        self.node.judge_releases();
     }
 
+    /// Says what is held of each of these buckets.
+    async fn compare(&self, buckets: Vec<Bucket>) -> Result<(), Over> {
+        for bucket in buckets.into_iter().take(Bucket::COUNT) {
+            let holds = self.node.applier().releases.bucket(bucket);
+            self.say(&Up::Holds { bucket, holds }).await?;
+        }
+        Ok(())
+    }
+
+    /// Reports the public keys of a tenant that is held.
     async fn report_keys(&self, tenant: TenantId) -> Result<(), Over> {
         let Some(runtime) = self.node.tenant(tenant) else {
             return Ok(());
         };
-        let keys = runtime.keys().public_keys().to_vec();
-        self.say(&Up::Keys { tenant, keys }).await
+        let source = &self.node.applier().keys;
+        source.reported(tenant);
+        let keys = match runtime.warm().await {
+            Ok(()) => runtime.keys().public_keys().unwrap_or_default(),
+            Err(error) => {
+                tracing::error!(%tenant, %error, "a tenant's signing keys cannot be read");
+                return Ok(());
+            }
+        };
+        // Reading them may have made them.
+        source.reported(tenant);
+        let said = self.say(&Up::Keys { tenant, keys }).await;
+        if said.is_err() {
+            source.unreported(tenant);
+        }
+        said
     }
 
     async fn say(&self, frame: &Up) -> Result<(), Over> {

@@ -5,7 +5,11 @@
 //! and awaits nothing. Only `apply` makes runtimes, and only from releases it has verified.
 
 pub(crate) mod apply;
+mod directory;
+pub(crate) mod index;
+mod slot;
 mod snapshot;
+mod start;
 
 use std::{
     collections::HashMap,
@@ -14,12 +18,10 @@ use std::{
 };
 
 use actix_web::web::Bytes;
-use arc_swap::ArcSwap;
 use contract::{
     api::Api,
     application::Application,
     client_grant::ClientGrant,
-    frames::Held,
     ids::{ApiId, ApplicationId, TenantId},
     policies::PolicySet,
     release::Release,
@@ -27,14 +29,17 @@ use contract::{
     tenant::{Slug, TenantProfile, TenantStatus},
 };
 
-pub(crate) use self::snapshot::{Snapshot, SnapshotError};
-use crate::keys::KeyRing;
+pub(crate) use self::{
+    directory::Releases,
+    snapshot::{Snapshot, SnapshotError},
+};
+use crate::keys::{KeysError, TenantKeys};
 
 /// One version of one tenant, indexed for requests. Immutable.
 pub struct TenantRuntime {
     release: Release,
     manifest_hash: ContentHash,
-    keys: Arc<KeyRing>,
+    keys: Arc<TenantKeys>,
     applications: HashMap<ApplicationId, usize>,
     apis: HashMap<ApiId, usize>,
     audiences: HashMap<String, usize>,
@@ -49,7 +54,7 @@ impl fmt::Debug for TenantRuntime {
 }
 
 impl TenantRuntime {
-    fn new(release: Release, manifest_hash: ContentHash, keys: Arc<KeyRing>) -> Self {
+    fn new(release: Release, manifest_hash: ContentHash, keys: Arc<TenantKeys>) -> Self {
         let position = |(at, id)| (id, at);
         let mut grants: HashMap<ApplicationId, Vec<usize>> = HashMap::new();
         for (at, grant) in release.client_grants.iter().enumerate() {
@@ -145,101 +150,26 @@ impl TenantRuntime {
         places.map(|at| &self.release.client_grants[*at])
     }
 
-    /// The tenant's signing keys.
-    pub fn keys(&self) -> &KeyRing {
+    /// The tenant's signing keys; at hand once [`TenantRuntime::warm`] was waited for.
+    pub fn keys(&self) -> &TenantKeys {
         &self.keys
+    }
+
+    /// Has the signing keys at hand. Whoever serves a request waits for it first; only the first one waits long.
+    ///
+    /// # Errors
+    /// See [`KeysError`]; the next call tries again.
+    pub async fn warm(&self) -> Result<(), KeysError> {
+        self.keys.load(self.issuer()).await
+    }
+
+    /// Whether the signing keys are at hand.
+    pub fn is_warm(&self) -> bool {
+        self.keys.is_loaded()
     }
 
     /// The discovery document, built by the first caller and kept with this version.
     pub fn discovery(&self, build: impl FnOnce(&TenantRuntime) -> Bytes) -> Bytes {
         self.discovery.get_or_init(|| build(self)).clone()
-    }
-
-    /// What the node tells the control plane that it holds.
-    pub(crate) fn held(&self) -> Held {
-        Held {
-            tenant: self.id(),
-            version: self.version(),
-            manifest: self.manifest_hash.clone(),
-        }
-    }
-}
-
-/// The tenants by their three names. Replaced as a whole, never changed.
-#[derive(Default, Clone)]
-struct Directory {
-    by_id: HashMap<TenantId, Arc<TenantRuntime>>,
-    by_slug: HashMap<Slug, TenantId>,
-    by_host: HashMap<String, TenantId>,
-}
-
-impl Directory {
-    fn insert(&mut self, runtime: Arc<TenantRuntime>) {
-        self.remove(runtime.id());
-        let profile = runtime.profile();
-        self.by_slug.insert(profile.slug.clone(), runtime.id());
-        if let Some(host) = &profile.host {
-            self.by_host.insert(host.to_string(), runtime.id());
-        }
-        self.by_id.insert(runtime.id(), runtime);
-    }
-
-    fn remove(&mut self, tenant: TenantId) {
-        self.by_id.remove(&tenant);
-        self.by_slug.retain(|_, holder| *holder != tenant);
-        self.by_host.retain(|_, holder| *holder != tenant);
-    }
-}
-
-/// The releases a node serves.
-#[derive(Default)]
-pub(crate) struct Releases(ArcSwap<Directory>);
-
-impl Releases {
-    pub(crate) fn by_id(&self, tenant: TenantId) -> Option<Arc<TenantRuntime>> {
-        self.0.load().by_id.get(&tenant).cloned()
-    }
-
-    pub(crate) fn by_slug(&self, slug: &str) -> Option<Arc<TenantRuntime>> {
-        let slug: Slug = slug.parse().ok()?;
-        let directory = self.0.load();
-        let tenant = directory.by_slug.get(&slug)?;
-        directory.by_id.get(tenant).cloned()
-    }
-
-    pub(crate) fn by_host(&self, host: &str) -> Option<Arc<TenantRuntime>> {
-        let directory = self.0.load();
-        let tenant = directory.by_host.get(host)?;
-        directory.by_id.get(tenant).cloned()
-    }
-
-    pub(crate) fn all(&self) -> Vec<Arc<TenantRuntime>> {
-        self.0.load().by_id.values().cloned().collect()
-    }
-
-    /// Whether another tenant answers to one of this tenant's names.
-    fn name_taken(&self, profile: &TenantProfile) -> bool {
-        let directory = self.0.load();
-        let host = profile.host.as_ref();
-        let by_host = host.and_then(|host| directory.by_host.get(host.as_str()));
-        let holders = [directory.by_slug.get(&profile.slug), by_host];
-        holders
-            .into_iter()
-            .flatten()
-            .any(|holder| *holder != profile.id)
-    }
-
-    fn swap_in(&self, runtimes: Vec<Arc<TenantRuntime>>) {
-        let mut directory = Directory::clone(&self.0.load());
-        for runtime in runtimes {
-            directory.insert(runtime);
-        }
-        self.0.store(Arc::new(directory));
-    }
-
-    fn swap_out(&self, tenant: TenantId) {
-        let mut directory = Directory::clone(&self.0.load());
-        directory.remove(tenant);
-        self.0.store(Arc::new(directory));
     }
 }

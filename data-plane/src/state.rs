@@ -166,6 +166,15 @@ pub trait StateStore: Send + Sync + 'static {
     /// if the attempts were deleted meanwhile.
     async fn give_back(&self, key: StateKey<'_>, number: u64) -> Result<(), StateError>;
 
+    /// The values of one kind of a tenant, at most `most` of them, in no order. It looks at everything: for a person who
+    /// asks now and then, never for a request.
+    async fn values(
+        &self,
+        kind: Kind,
+        tenant: TenantId,
+        most: usize,
+    ) -> Result<Vec<Vec<u8>>, StateError>;
+
     /// Removes the value, if it is there.
     async fn delete(&self, key: StateKey<'_>) -> Result<(), StateError>;
 

@@ -34,8 +34,8 @@ impl Node {
     /// The last one of a tenant that could not be tidied; the others were.
     pub async fn tidy(&self) -> Result<(), StoreError> {
         let mut outcome = Ok(());
-        for runtime in self.tenants() {
-            if let Err(error) = self.tidy_tenant(runtime.id()).await {
+        for tenant in self.tenant_ids() {
+            if let Err(error) = self.tidy_tenant(tenant).await {
                 outcome = Err(error);
             }
         }

@@ -249,3 +249,33 @@ async fn everything_ends() {
         assert_eq!(store.get(value).await.unwrap(), None);
     }
 }
+
+#[tokio::test]
+async fn values_of_one_kind_are_listed_up_to_a_bound() {
+    for subject in subjects().await {
+        let store = &subject.store;
+        let life = Duration::minutes(1);
+        for name in ["a", "b", "c"] {
+            store
+                .put(key(Kind::Session, 1, name), name.as_bytes(), life)
+                .await
+                .unwrap();
+        }
+        store
+            .put(key(Kind::Session, 2, "d"), b"d", life)
+            .await
+            .unwrap();
+        store
+            .put(key(Kind::Request, 1, "e"), b"e", life)
+            .await
+            .unwrap();
+        let tenant = key(Kind::Session, 1, "").tenant;
+        let mut all = store.values(Kind::Session, tenant, 10).await.unwrap();
+        all.sort();
+        assert_eq!(all, [b"a", b"b", b"c"]);
+        assert_eq!(
+            store.values(Kind::Session, tenant, 2).await.unwrap().len(),
+            2
+        );
+    }
+}

@@ -18,7 +18,7 @@ use std::{
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, DbErr, RuntimeErr,
     SqliteTransactionMode, TransactionOptions, TransactionTrait,
-    sqlx::{Connection, PgConnection, sqlite::SqliteConnectOptions},
+    sqlx::{self, Connection, PgConnection, sqlite::SqliteConnectOptions},
 };
 use sea_orm_migration::MigratorTrait;
 use thiserror::Error;
@@ -31,6 +31,19 @@ const BUSY_LIMIT: Duration = Duration::from_secs(10);
 /// Pause before a database that another process is making is opened again.
 const BUSY_PAUSE: Duration = Duration::from_millis(20);
 const SQLITE_BUSY: u32 = 5;
+/// How long PostgreSQL lets us wait for a lock, for our next word inside a transaction, and for one statement, in
+/// milliseconds. A process that is frozen in the middle of a change must not stop the others for as long as it
+/// sleeps (F-11): its connection is ended, so that its change never happened, and what it does next fails.
+const PATIENCE: [(&str, &str); 3] = [
+    ("lock_timeout", "5000"),
+    ("idle_in_transaction_session_timeout", "10000"),
+    ("statement_timeout", "30000"),
+];
+/// What PostgreSQL says when trying again is all that helps: a lock that was not free in time, a transaction or
+/// statement that took too long, a deadlock, a server that is going or coming, no connection left.
+const TRY_AGAIN: [&str; 10] = [
+    "55P03", "25P03", "57014", "40001", "40P01", "57P01", "57P02", "57P03", "53300", "08006",
+];
 /// Under this lock processes that start together on one PostgreSQL database migrate one after the other.
 const MIGRATION_LOCK: &str = "SELECT pg_advisory_xact_lock(7274102001)";
 /// Readable and writable by their owner only.
@@ -113,6 +126,32 @@ fn is_busy(error: &DbErr) -> bool {
     code.is_some_and(|code| code & 0xff == SQLITE_BUSY)
 }
 
+/// Whether an error is about the moment and not about what was asked: the database is away or busy, and trying
+/// again is all that helps. Whether a commit that ended so happened is not known.
+pub fn is_away(error: &DbErr) -> bool {
+    if matches!(error, DbErr::ConnectionAcquire(_)) || is_busy(error) {
+        return true;
+    }
+    let (DbErr::Conn(RuntimeErr::SqlxError(error))
+    | DbErr::Exec(RuntimeErr::SqlxError(error))
+    | DbErr::Query(RuntimeErr::SqlxError(error))) = error
+    else {
+        return false;
+    };
+    match error.as_database_error() {
+        Some(answered) => answered
+            .code()
+            .is_some_and(|code| TRY_AGAIN.contains(&code.as_ref())),
+        None => matches!(
+            **error,
+            sqlx::Error::Io(_)
+                | sqlx::Error::Tls(_)
+                | sqlx::Error::PoolTimedOut
+                | sqlx::Error::WorkerCrashed
+        ),
+    }
+}
+
 /// The pool waits for a PostgreSQL that is not there and then only says that it waited. Why is asked of a
 /// connection of its own.
 async fn cause(url: &str) -> Option<DbErr> {
@@ -169,6 +208,9 @@ pub fn without_credentials(url: &str) -> String {
 async fn migrate_in_transaction<M: MigratorTrait>(db: &DatabaseConnection) -> Result<(), DbErr> {
     let transaction = db.begin_with_options(to_write()).await?;
     if db.get_database_backend() == DbBackend::Postgres {
+        // Another process may take its time with the very migration that we wait for.
+        let patiently = "SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0;";
+        transaction.execute_unprepared(patiently).await?;
         transaction.execute_unprepared(MIGRATION_LOCK).await?;
     }
     M::up(&transaction, None).await?;
@@ -193,6 +235,9 @@ fn options(url: &str) -> Result<ConnectOptions, DatabaseError> {
             .min_connections(1)
             .idle_timeout(None)
             .max_lifetime(None);
+    }
+    if !sqlite {
+        options.map_sqlx_postgres_opts(|postgres| postgres.options(PATIENCE));
     }
     if sqlite {
         options.map_sqlx_sqlite_opts(|sqlite| {

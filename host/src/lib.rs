@@ -19,6 +19,7 @@ pub mod seal;
 pub mod sealed_file;
 pub mod secret;
 pub mod shutdown;
+pub mod statement;
 pub mod telemetry;
 pub mod wire;
 

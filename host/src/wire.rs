@@ -8,11 +8,15 @@
 
 mod ask;
 mod link;
+mod probe;
 mod tls;
 
 pub use self::{
     ask::{Answered, Question, answer, ask},
-    link::{Carried, Limits, Link, LinkError, Socket, Text, Turned, accept, carry, open},
+    link::{
+        Carried, Limits, Link, LinkError, Socket, Text, Turned, accept, accept_any, carry, open,
+    },
+    probe::{Asked, get},
     tls::{Client, Identity, Peer, Server, Waiting, WireError, connect},
 };
 

@@ -21,7 +21,7 @@ pub(crate) async fn postman(world: &World) {
         node,
         region: "local".parse().unwrap(),
         version: "0.1.0".to_owned(),
-        holds: Vec::new(),
+        buckets: Default::default(),
     };
     say(&link, &hello).await;
     rt::spawn(deliver(link, trust));
@@ -47,12 +47,13 @@ async fn deliver(mut link: NodeLink, trust: TrustRoot) {
                 say(&link, &ack).await;
             }
             Down::Command { id, command, .. } => {
-                let Command::InviteUser { email, .. } = command;
-                let outcome = match email.starts_with("nowhere@") {
-                    true => CommandOutcome::Failed {
-                        reason: "the mail server refuses it.".to_owned(),
-                    },
-                    false => CommandOutcome::Done,
+                let outcome = match command {
+                    Command::InviteUser { email, .. } if email.starts_with("nowhere@") => {
+                        CommandOutcome::Failed {
+                            reason: "the mail server refuses it.".to_owned(),
+                        }
+                    }
+                    _ => CommandOutcome::Done,
                 };
                 say(&link, &Up::CommandResult { id, outcome }).await;
             }

@@ -23,6 +23,10 @@ pub struct TokenPolicy {
     pub refresh_absolute_days: u32,
     /// Seconds during which a spent refresh token returns its same successor, for lost responses (R-RT-03).
     pub refresh_grace_seconds: u32,
+    /// Seconds without a word of the control plane after which a node issues and believes no tokens of the tenant
+    /// any more, because it could not hear of a containment (R-REV-02); 0: it goes on, however long (R-NODE-07).
+    #[serde(default)]
+    pub refuse_unheard_after_seconds: u32,
 }
 
 impl Default for TokenPolicy {
@@ -34,6 +38,7 @@ impl Default for TokenPolicy {
             refresh_idle_hours: 14 * 24,
             refresh_absolute_days: 90,
             refresh_grace_seconds: 10,
+            refuse_unheard_after_seconds: 0,
         }
     }
 }
@@ -71,6 +76,14 @@ impl TokenPolicy {
             0..=30,
             "seconds",
         )?;
+        if self.refuse_unheard_after_seconds != 0 {
+            check_range(
+                "refuse_unheard_after_seconds",
+                self.refuse_unheard_after_seconds,
+                10..=7 * 24 * 3600,
+                "seconds, or 0",
+            )?;
+        }
         if self.refresh_idle_hours > self.refresh_absolute_days * 24 {
             return Err(Invalid::new(
                 "refresh_idle_hours",
@@ -113,6 +126,19 @@ mod tests {
             .check()
             .is_err()
         );
+        for (seconds, good) in [
+            (0, true),
+            (9, false),
+            (10, true),
+            (604_800, true),
+            (604_801, false),
+        ] {
+            let policy = TokenPolicy {
+                refuse_unheard_after_seconds: seconds,
+                ..ok.clone()
+            };
+            assert_eq!(policy.check().is_ok(), good, "{seconds}");
+        }
         assert!(
             TokenPolicy {
                 refresh_idle_hours: 48,

@@ -6,6 +6,7 @@ use actix_web::{
     HttpRequest, HttpResponse, Responder,
     http::{Method, StatusCode, header},
 };
+use contract::containment::{AS_OF_HEADER, AsOf};
 use serde::Serialize;
 use utoipa::{
     PartialSchema, ToSchema,
@@ -24,6 +25,7 @@ pub(super) struct Answer<T> {
     version: Option<i64>,
     also: Option<u64>,
     location: Option<String>,
+    point: Option<String>,
     mode: Mode,
 }
 
@@ -36,6 +38,7 @@ impl<T: Serialize> Answer<T> {
             version: None,
             also: None,
             location: None,
+            point: None,
             mode: Mode::Commit,
         }
     }
@@ -71,6 +74,12 @@ impl<T: Serialize> Answer<T> {
         self
     }
 
+    /// The point in a region's containments from which on a check must not be answered from an older state.
+    pub(super) fn point(mut self, point: &AsOf) -> Self {
+        self.point = Some(point.to_string());
+        self
+    }
+
     /// Whether it stays.
     pub(super) fn mode(mut self, mode: Mode) -> Self {
         self.mode = mode;
@@ -87,6 +96,7 @@ impl Answer<()> {
             version: None,
             also: None,
             location: None,
+            point: None,
             mode,
         }
     }
@@ -112,6 +122,9 @@ impl<T: Serialize> Responder for Answer<T> {
         }
         if let Some(location) = self.location {
             response.insert_header((header::LOCATION, location));
+        }
+        if let Some(point) = self.point {
+            response.insert_header((AS_OF_HEADER, point));
         }
         if self.mode == Mode::DryRun {
             response.insert_header(("bailiwick-dry-run", "true"));

@@ -20,7 +20,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 use url::form_urlencoded;
 use utoipa::IntoParams;
 
-use super::{admit::admitted, problem::Problem};
+use super::{admit::admitted, problem::Problem, waiting::WritingAndWaiting};
 use crate::{At, Caller, ControlPlane, Mode, PageRequest, ThingAt};
 
 /// Who asks.
@@ -194,19 +194,20 @@ pub(super) struct Writing {
     dry_run: bool,
 }
 
-/// How a request means its change.
+/// How a request means its change. Whether it also waits for nodes is for its handler.
 pub(super) fn writing(request: &HttpRequest) -> Result<Mode, Problem> {
-    params::<Writing>(request).map(|writing| writing.mode())
+    params::<WritingAndWaiting>(request).map(|asked| asked.mode())
 }
 
 impl Writing {
     fn mode(&self) -> Mode {
-        if self.dry_run {
-            Mode::DryRun
-        } else {
-            Mode::Commit
-        }
+        mode(self.dry_run)
     }
+}
+
+/// What `dry_run` stands for.
+pub(super) fn mode(dry_run: bool) -> Mode {
+    if dry_run { Mode::DryRun } else { Mode::Commit }
 }
 
 /// A change that overwrites nothing.
@@ -245,6 +246,14 @@ impl FromRequest for Overwriting {
                 expected: seen(request)?,
             })
         }))
+    }
+}
+
+/// The version in `If-Match`, where it may be left out.
+pub(super) fn seen_if_said(request: &HttpRequest) -> Result<Option<i64>, Problem> {
+    match request.headers().contains_key(header::IF_MATCH) {
+        true => seen(request),
+        false => Ok(None),
     }
 }
 

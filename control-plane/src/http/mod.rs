@@ -13,6 +13,7 @@ mod audit_events;
 mod body;
 mod catalogues;
 mod client_grants;
+mod containments;
 mod idempotency;
 mod node_authorities;
 mod nodes;
@@ -29,6 +30,8 @@ mod role_assignments;
 mod scoped;
 mod tenants;
 mod token;
+mod trust_root;
+mod waiting;
 
 use actix_web::{
     HttpResponse, Resource,
@@ -64,6 +67,7 @@ pub fn configure(config: &mut ServiceConfig, plane: &ControlPlane, public_url: &
         .app_data(Data::new(PublicUrl::new(public_url)))
         .service(public("/v1/openapi.json").route(web::get().to(openapi::serve)))
         .service(public(resource_metadata::PATH).route(web::get().to(resource_metadata::serve)))
+        .service(public(trust_root::PATH).route(web::get().to(trust_root::serve)))
         .service(guarded);
 }
 
@@ -99,6 +103,7 @@ fn operations() -> Vec<Operation> {
         applications::operations(),
         apis::operations(),
         client_grants::operations(),
+        containments::operations(),
         responsibilities::operations(),
         operators::operations(),
         role_assignments::operations(),

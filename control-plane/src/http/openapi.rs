@@ -217,10 +217,14 @@ fn text(name: &str, place: ParameterIn, description: &str) -> Parameter {
 fn success(operation: &Operation) -> Response {
     let mut response = ResponseBuilder::new().description("Done.");
     if let Some(schema) = &operation.answer.schema {
-        response = response.content("application/json", Content::new(Some(schema.clone())));
+        response = response.content(operation.answer.media, Content::new(Some(schema.clone())));
     }
     if operation.versioned {
         response = response.header("ETag", header("The version, for If-Match."));
+    }
+    if operation.points {
+        let point = "A check that carries this header is never answered from an older state of containments.";
+        response = response.header("Bailiwick-As-Of", header(point));
     }
     if operation.answer.status == StatusCode::CREATED {
         response = response.header("Location", header("Where the new thing is."));

@@ -13,7 +13,7 @@ use actix_web::{
 use contract::permission::Permission;
 use serde_json::Value;
 use utoipa::{
-    IntoParams, ToSchema,
+    IntoParams, PartialSchema, ToSchema,
     openapi::{
         RefOr, Schema,
         path::{Parameter, ParameterIn},
@@ -59,7 +59,11 @@ pub(super) struct AnswerDoc {
     pub(super) status: StatusCode,
     /// Its schema, if it has a body.
     pub(super) schema: Option<RefOr<Schema>>,
+    /// Its media type.
+    pub(super) media: &'static str,
 }
+
+const JSON: &str = "application/json";
 
 /// An operation.
 pub(super) struct Operation {
@@ -87,6 +91,8 @@ pub(super) struct Operation {
     pub(super) compares: bool,
     /// Whether the answer has an `ETag`.
     pub(super) versioned: bool,
+    /// Whether the answer names a point in a region's containments.
+    pub(super) points: bool,
     /// Whether the body names something that may not be there.
     pub(super) names: bool,
     /// The schemas it mentions.
@@ -119,11 +125,13 @@ impl Operation {
             answer: AnswerDoc {
                 status: StatusCode::NO_CONTENT,
                 schema: None,
+                media: JSON,
             },
             guarded,
             may_be_first: false,
             compares: guarded,
             versioned: false,
+            points: false,
             names: false,
             schemas: Vec::new(),
             route: web::method(method.clone()).to(handler),
@@ -168,6 +176,17 @@ impl Operation {
         self.answer = AnswerDoc {
             status: StatusCode::OK,
             schema,
+            media: JSON,
+        };
+        self
+    }
+
+    /// The answer is a text of another media type.
+    pub(super) fn gives_text(mut self, media: &'static str) -> Self {
+        self.answer = AnswerDoc {
+            status: StatusCode::OK,
+            schema: Some(String::schema()),
+            media,
         };
         self
     }
@@ -182,6 +201,12 @@ impl Operation {
     /// The answer has an `ETag`.
     pub(super) fn versioned(mut self) -> Self {
         self.versioned = true;
+        self
+    }
+
+    /// The answer names a point in a region's containments.
+    pub(super) fn points(mut self) -> Self {
+        self.points = true;
         self
     }
 

@@ -196,6 +196,11 @@ impl ControlPlane {
                 let text = format!("The invitation of {} went out.", letter.called);
                 (Invitation::Sent, letter.event("operators.invitation", text))
             }
+            Ok(CommandOutcome::Counted { .. }) => {
+                let reason = "The node answered something else.".to_owned();
+                let event = letter.not_sent(&reason);
+                (Invitation::NotSent { reason }, event)
+            }
             Ok(CommandOutcome::Failed { reason }) => {
                 let event = letter.not_sent(&reason);
                 (Invitation::NotSent { reason }, event)

@@ -65,6 +65,11 @@ const NAMES: &[(&str, &str, &str)] = &[
         "days",
     ),
     (
+        "refuse_unheard_after_seconds",
+        "Nodes that hear nothing stop after",
+        "seconds",
+    ),
+    (
         "refresh_grace_seconds",
         "A spent refresh token still answers for",
         "seconds",

@@ -1,16 +1,14 @@
 //! Following the other replicas: what one commits, the nodes of all of them hear.
 //!
 //! Each replica reads the outbox from where it last was: when it is rung, and once a second in any case. What it
-//! finds it tells its own sessions; they compare with what their node was told, so hearing of the same thing
-//! twice changes nothing.
+//! finds it tells its own sessions; a region knows what it holds, so hearing of the same thing twice
+//! changes nothing.
 
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use contract::{frames::Down, ids::TenantId, manifest::Manifest, tenant::Region};
 use host::Shutdown;
 
-use super::hub::{Announcement, frame};
 use crate::{
     ControlPlane, Refusal,
     store::{News, Tx},
@@ -97,59 +95,24 @@ impl Follower<'_> {
                 region,
                 version,
             } => {
-                // Our own were announced when they were committed, and a region without nodes here has nobody
-                // to tell.
-                if hub.has_announced(tenant, version) || hub.connected(&region).is_empty() {
-                    return Ok(());
-                }
-                if let Some(announcement) = self.announcement(tx, tenant, region, version).await? {
-                    hub.announce(announcement);
+                // A region without nodes here has nobody to tell; it catches up when one comes.
+                if let Some(region) = hub.regions().find(&region)
+                    && !region.is_deserted()
+                {
+                    let release = (tenant, version);
+                    region.hear(self.control_plane, tx, release).await?;
                 }
             }
-            News::Node(node) => hub.doubt(node),
+            News::Node(node) => {
+                hub.doubt(node);
+                self.control_plane.lanes().doubt(node);
+            }
             News::Authorities => hub.tell_authorities_changed(),
+            News::Containments(region) => self.control_plane.hear_containments(&region).await?,
             // Of a newer control plane, which tells its own nodes.
             News::Unknown(kind) => tracing::warn!(kind, "news of a kind that is not known here"),
         }
         Ok(())
-    }
-
-    /// A release of another replica as the frames that this one's nodes need.
-    async fn announcement(
-        &self,
-        tx: &Tx,
-        tenant: TenantId,
-        region: Region,
-        version: u64,
-    ) -> Result<Option<Announcement>, Refusal> {
-        let Some(release) = tx.find_release(tenant, version).await? else {
-            return Ok(None);
-        };
-        let before = tx.find_release(tenant, version.saturating_sub(1)).await?;
-        let trust = self.control_plane.trust_root();
-        let read = |jws: &str| Manifest::verify(jws, &trust).map_err(Refusal::internal);
-        let manifest = read(&release.manifest)?;
-        let before = before.map(|before| read(&before.manifest)).transpose()?;
-        let missing: Vec<_> = manifest
-            .missing_from(before.as_ref())
-            .into_iter()
-            .map(|(_, hash)| hash.clone())
-            .collect();
-        let sections = tx.list_sections(tenant, &missing).await?;
-        let mut frames: Vec<_> = sections
-            .into_iter()
-            .map(|(hash, body)| frame(&Down::Section { hash, body }))
-            .collect();
-        frames.push(frame(&Down::Release {
-            tenant,
-            manifest: release.manifest,
-        }));
-        Ok(Some(Announcement {
-            tenant,
-            region,
-            version,
-            frames,
-        }))
     }
 
     async fn trim(&self) -> Result<(), Refusal> {

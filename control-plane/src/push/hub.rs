@@ -1,4 +1,4 @@
-//! The hub: which nodes are connected, and the one place a committed release is announced.
+//! The hub: which nodes are connected, what they are asked, and where a committed release is announced.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -9,35 +9,24 @@ use std::{
 use contract::{
     frames::{Command, CommandOutcome, Down},
     ids::{CommandId, NodeId, TenantId},
+    index::Bucket,
     tenant::Region,
 };
 use host::wire::Text;
-use tokio::sync::{Notify, broadcast, futures::OwnedNotified, mpsc, oneshot, watch};
+use tokio::sync::{Notify, futures::OwnedNotified, mpsc, oneshot, watch};
 
+use super::{asking::Asking, state::Regions};
 use crate::{Refusal, releases::Compiled};
 
-/// Announcements a session may fall behind before it compares states again instead.
-const BACKLOG: usize = 256;
 /// Longest wait for a node's answer to a command.
 const COMMAND_LIMIT: Duration = Duration::from_secs(10);
-
-/// A committed release as frames, serialized once for all nodes.
-#[derive(Debug)]
-pub(super) struct Announcement {
-    /// Whose.
-    pub(super) tenant: TenantId,
-    /// Whose nodes.
-    pub(super) region: Region,
-    /// Which one.
-    pub(super) version: u64,
-    /// The sections the version before did not have, then the release.
-    pub(super) frames: Vec<Text>,
-}
 
 /// One connected node, as the hub sees it.
 struct Lane {
     region: Region,
     commands: mpsc::UnboundedSender<Text>,
+    /// What the node has yet to say.
+    asking: Arc<Asking>,
     session: u64,
     /// Set once a newer session of the node took this one's place.
     replaced: watch::Sender<bool>,
@@ -57,14 +46,12 @@ struct State {
     lanes: BTreeMap<NodeId, Lane>,
     pending: HashMap<CommandId, Waiting>,
     sessions: u64,
-    /// The newest version of each tenant that was committed here.
-    announced: HashMap<TenantId, u64>,
 }
 
 /// Which nodes are connected, and what they are to hear.
 pub(crate) struct Hub {
     state: Mutex<State>,
-    announcements: broadcast::Sender<Arc<Announcement>>,
+    regions: Regions,
     heard: Arc<Notify>,
     /// Counts changes of the authorities.
     authorities: watch::Sender<u64>,
@@ -74,7 +61,7 @@ impl Default for Hub {
     fn default() -> Self {
         Self {
             state: Mutex::default(),
-            announcements: broadcast::Sender::new(BACKLOG),
+            regions: Regions::default(),
             heard: Arc::default(),
             authorities: watch::Sender::new(0),
         }
@@ -84,37 +71,12 @@ impl Default for Hub {
 impl Hub {
     /// Tells every session of a release that was committed here.
     pub(crate) fn announce_own(&self, release: Compiled) {
-        self.state()
-            .announced
-            .insert(release.tenant, release.version);
-        let mut frames: Vec<Text> = release
-            .new_sections
-            .into_iter()
-            .map(|(hash, body)| frame(&Down::Section { hash, body }))
-            .collect();
-        frames.push(frame(&Down::Release {
-            tenant: release.tenant,
-            manifest: release.manifest,
-        }));
-        let announcement = Announcement {
-            tenant: release.tenant,
-            region: release.region,
-            version: release.version,
-            frames,
-        };
-        self.announce(announcement);
+        self.regions.announce_own(release);
     }
 
-    /// Tells every session of a committed release.
-    pub(super) fn announce(&self, announcement: Announcement) {
-        // Nobody listening is no loss: whoever connects compares states.
-        let _ = self.announcements.send(Arc::new(announcement));
-    }
-
-    /// Whether the version, or a later one, was committed and announced here.
-    pub(super) fn has_announced(&self, tenant: TenantId, version: u64) -> bool {
-        let announced = self.state().announced.get(&tenant).copied();
-        announced.is_some_and(|announced| announced >= version)
+    /// What the nodes of each region should hold.
+    pub(super) fn regions(&self) -> &Regions {
+        &self.regions
     }
 
     /// The nodes of a region that are connected to this replica now.
@@ -125,6 +87,21 @@ impl Hub {
             .iter()
             .filter(|(_, lane)| lane.region == *region);
         here.map(|(node, _)| *node).collect()
+    }
+
+    /// Those of them of which is known what they hold of a tenant: the others are asked at this moment.
+    pub(super) fn connected_and_known(
+        &self,
+        region: &Region,
+        tenant: TenantId,
+    ) -> BTreeMap<NodeId, bool> {
+        let (state, bucket) = (self.state(), Bucket::of(tenant));
+        let here = state
+            .lanes
+            .iter()
+            .filter(|(_, lane)| lane.region == *region);
+        here.map(|(node, lane)| (*node, !lane.asking.is_open(bucket)))
+            .collect()
     }
 
     /// Whether a node is connected here.
@@ -193,6 +170,7 @@ impl Hub {
         node: NodeId,
         region: Region,
         commands: mpsc::UnboundedSender<Text>,
+        asking: Arc<Asking>,
     ) -> Presence<'_> {
         let mut state = self.state();
         state.sessions += 1;
@@ -202,6 +180,7 @@ impl Hub {
         let lane = Lane {
             region,
             commands,
+            asking,
             session,
             replaced,
             doubts,
@@ -245,11 +224,6 @@ impl Hub {
         {
             state.lanes.remove(&node);
         }
-    }
-
-    /// Hears of releases from now on.
-    pub(super) fn subscribe(&self) -> broadcast::Receiver<Arc<Announcement>> {
-        self.announcements.subscribe()
     }
 
     /// Something a node said was recorded.
@@ -364,7 +338,8 @@ mod tests {
         for end_by_panic in [true, false] {
             let (here, joined) = (Arc::clone(&hub), oneshot::channel());
             let session = tokio::spawn(async move {
-                let _presence = here.join(id(1), region(), mpsc::unbounded_channel().0);
+                let _presence =
+                    here.join(id(1), region(), mpsc::unbounded_channel().0, Arc::default());
                 joined.0.send(()).unwrap();
                 assert!(!end_by_panic, "on purpose");
                 std::future::pending::<()>().await;
@@ -379,8 +354,8 @@ mod tests {
     #[tokio::test]
     async fn an_older_session_does_not_take_the_newer_one_with_it() {
         let hub = Hub::default();
-        let older = hub.join(id(1), region(), mpsc::unbounded_channel().0);
-        let newer = hub.join(id(1), region(), mpsc::unbounded_channel().0);
+        let older = hub.join(id(1), region(), mpsc::unbounded_channel().0, Arc::default());
+        let newer = hub.join(id(1), region(), mpsc::unbounded_channel().0, Arc::default());
         drop(older);
         assert_eq!(hub.connected(&region()).len(), 1);
         drop(newer);
@@ -391,7 +366,7 @@ mod tests {
     async fn a_command_nobody_waits_for_is_forgotten() {
         let hub = Arc::new(Hub::default());
         let (lane, mut queued) = mpsc::unbounded_channel();
-        let _node = hub.join(id(1), region(), lane);
+        let _node = hub.join(id(1), region(), lane, Arc::default());
         let asking = asked(&hub, 5);
         queued.recv().await.unwrap();
         assert_eq!(hub.state().pending.len(), 1);
@@ -408,8 +383,8 @@ mod tests {
     async fn only_the_node_that_was_asked_answers() {
         let hub = Arc::new(Hub::default());
         let (lane, mut queued) = mpsc::unbounded_channel();
-        let _asked = hub.join(id(1), region(), lane);
-        let _other = hub.join(id(2), region(), mpsc::unbounded_channel().0);
+        let _asked = hub.join(id(1), region(), lane, Arc::default());
+        let _other = hub.join(id(2), region(), mpsc::unbounded_channel().0, Arc::default());
         let asking = asked(&hub, 5);
         queued.recv().await.unwrap();
         let forged = CommandOutcome::Failed {

@@ -4,19 +4,20 @@
 //! never released: such a word is logged and forgotten, because what is stored here is shown as "effective"
 //! and decides what is sent next.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use chrono::{DateTime, Utc};
 use contract::{
     enrolment::Der,
     frames::{MAX_KEYS, Outcome, PublicKey, Up},
     ids::{NodeId, TenantId},
+    index::{self, Bucket, Entries},
     tenant::Region,
 };
 use host::wire::Text;
 use tokio::sync::mpsc;
 
-use super::session::{Ended, Greeting};
+use super::{asking::Asking, greeting::Greeting, session::Ended};
 use crate::{ControlPlane, Refusal, nodes::Holding, tenants::Tenant};
 
 /// How much of a node's reason is kept.
@@ -28,7 +29,9 @@ pub(super) enum Todo {
     /// Content was missing: send the tenant's current version once more, with everything.
     SendAll(TenantId),
     /// A version was refused: the next one must not rely on its content being there.
-    Distrust(TenantId),
+    Distrust(TenantId, u64),
+    /// What the node holds of a bucket: send what it lacks.
+    Holds(Bucket, Entries),
     /// The node answered a ping.
     Alive,
     /// The node has a new certificate; tell it.
@@ -42,6 +45,7 @@ pub(super) struct Inbound {
     region: Region,
     certificate: Option<String>,
     todo: mpsc::UnboundedSender<Todo>,
+    asking: Arc<Asking>,
     /// Versions that were sent again in full once; a node that refuses those too is not asked a third time.
     resent: BTreeSet<(TenantId, u64)>,
 }
@@ -51,6 +55,7 @@ impl Inbound {
         control_plane: ControlPlane,
         greeting: &Greeting,
         todo: mpsc::UnboundedSender<Todo>,
+        asking: Arc<Asking>,
     ) -> Self {
         Self {
             control_plane,
@@ -58,6 +63,7 @@ impl Inbound {
             region: greeting.region.clone(),
             certificate: greeting.certificate.clone(),
             todo,
+            asking,
             resent: BTreeSet::new(),
         }
     }
@@ -79,6 +85,7 @@ impl Inbound {
     async fn hear(&mut self, frame: Up) -> Result<(), Ended> {
         match frame {
             Up::Hello { .. } => Err(Ended::Protocol("it greeted twice")),
+            Up::Holds { bucket, holds } => self.hear_holds(bucket, holds),
             Up::Ack {
                 tenant,
                 version,
@@ -90,7 +97,10 @@ impl Inbound {
                 Ok(())
             }
             Up::Renew { csr } => self.hear_renew(&csr).await,
-            Up::Pong { .. } => {
+            Up::Pong { nonce } => {
+                if self.asking.is_overdue(nonce) {
+                    return Err(Ended::Protocol("it does not say what it holds"));
+                }
                 let tx = self.control_plane.store().begin().await?;
                 let at = self.control_plane.clock().now();
                 tx.touch_node(self.node, at).await?;
@@ -101,6 +111,17 @@ impl Inbound {
                 Ok(())
             }
         }
+    }
+
+    fn hear_holds(&self, bucket: Bucket, holds: Entries) -> Result<(), Ended> {
+        if index::check_bucket(bucket, &holds).is_err() {
+            return Err(Ended::Protocol("it names a tenant of another bucket"));
+        }
+        if !self.asking.answer(bucket) {
+            return Err(Ended::Protocol("it answers what it was not asked"));
+        }
+        self.tell(Todo::Holds(bucket, holds));
+        Ok(())
     }
 
     async fn hear_renew(&self, csr: &Der) -> Result<(), Ended> {
@@ -167,7 +188,7 @@ impl Inbound {
             self.tell(if missing {
                 Todo::SendAll(tenant)
             } else {
-                Todo::Distrust(tenant)
+                Todo::Distrust(tenant, version)
             });
         }
         Ok(())

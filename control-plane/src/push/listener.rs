@@ -14,9 +14,12 @@ use std::{
 };
 
 use chrono::{DateTime, TimeDelta, Utc};
-use contract::enrolment::{
-    ENROL_ALPN, ENROL_PATH, EnrolRequest, MAX_ENROL_BYTES, PUSH_ALPN, PUSH_PATH,
+use contract::{
+    enrolment::{ENROL_ALPN, ENROL_PATH, EnrolRequest, MAX_ENROL_BYTES, PUSH_ALPN, PUSH_PATH},
+    frames::MAX_UP_BYTES,
+    lane::LANE_PATH,
 };
+use futures::future::BoxFuture;
 use host::{
     Shutdown,
     wire::{self, Answered, Limits, Link, Peer, Server, Socket, Turned, Waiting, WireError},
@@ -30,7 +33,7 @@ use tokio::{
 };
 
 use super::{
-    LINK_DEPTH,
+    LINK_DEPTH, lanes,
     session::{self, Ended, Proof},
     strangers::{Place, Places},
 };
@@ -42,7 +45,7 @@ const HANDSHAKE_LIMIT: Duration = Duration::from_secs(5);
 const ASKING_LIMIT: Duration = Duration::from_secs(5);
 /// Processes that may enrol at once: a person made a token for each.
 const ENROLMENTS: usize = 32;
-/// Frames of a node that may wait; each may be as large as a greeting.
+/// Frames of a node that may wait; each may be as large as what it holds of a bucket.
 const UP_DEPTH: usize = 2;
 /// How long what was still to be said may take once a session is over.
 const PARTING_LIMIT: Duration = Duration::from_secs(5);
@@ -50,11 +53,20 @@ const PARTING_LIMIT: Duration = Duration::from_secs(5);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How often authorities are looked at: another replica may have changed them.
 const LOOK_EVERY: Duration = Duration::from_secs(20);
-/// What a node's connection may cost. A greeting names every tenant held, about 150 bytes each.
+/// What a node's connection may cost. Its largest frame says what it holds of one bucket; a greeting is smaller
+/// ([`contract::frames::MAX_GREETING_BYTES`]), and a stranger's first frame counts as one.
 const LIMITS: Limits = Limits {
-    frame_bytes: 16 * 1024 * 1024,
+    frame_bytes: MAX_UP_BYTES,
     silence: Duration::from_secs(60),
     stall: Duration::from_secs(45),
+};
+
+/// What a lane may cost: it is never silent for long, because every pulse is answered. Until the handshake is over
+/// nobody knows that it will be one, so the size of a frame is looked at where it is read.
+const LANE_LIMITS: Limits = Limits {
+    frame_bytes: LIMITS.frame_bytes,
+    silence: Duration::from_secs(10),
+    stall: Duration::from_secs(10),
 };
 
 /// How whoever connects is received, while authorities and our own certificate are what they are.
@@ -238,42 +250,27 @@ impl Shared {
                 Ok(_) => Ok(()),
                 Err(refused) => Err(self.turn(refused, &certificate).await),
             };
-            let accepted = wire::accept(peer.into_stream(), PUSH_PATH, verdict, LIMITS).await;
+            let paths = [PUSH_PATH, LANE_PATH];
+            let accepted = wire::accept_any(peer.into_stream(), &paths, verdict, LIMITS).await;
             Some((accepted.ok()?, admitted.ok()?))
         };
-        let Ok(Some((socket, admitted))) = tokio::time::timeout(ASKING_LIMIT, asking).await else {
+        let Ok(Some(((socket, path), admitted))) = tokio::time::timeout(ASKING_LIMIT, asking).await
+        else {
             return tracing::debug!("no link was made");
         };
         let proof = Proof::Certificate {
             admitted,
             certificate,
         };
-        self.carry(socket, proof, place).await;
-    }
-
-    /// Runs a session on a link.
-    async fn carry<S>(&self, socket: Socket<S>, proof: Proof, place: Place)
-    where
-        S: AsyncRead + AsyncWrite + Unpin,
-    {
         let (down, to_peer) = mpsc::channel(LINK_DEPTH);
         let (from_peer, up) = mpsc::channel(UP_DEPTH);
-        let carrying = wire::carry(socket, Link { to_peer, from_peer }, LIMITS);
-        let session = session::run(self.control_plane.clone(), proof, Some(place), (up, down));
-        tokio::pin!(carrying, session);
-        tokio::select! {
-            ended = &mut session => match ended {
-                // Whoever may not be here any more is not sent what was still waiting either.
-                Ended::NoLongerAdmitted(_) | Ended::Expired => {}
-                _ => {
-                    let _ = tokio::time::timeout(PARTING_LIMIT, carrying).await;
-                }
-            },
-            // Its queues are closed now, so the session ends too.
-            carried = &mut carrying => {
-                tracing::debug!(%carried, "a node's connection ended");
-                session.await;
-            }
+        let (control_plane, link) = (self.control_plane.clone(), Link { to_peer, from_peer });
+        if path == LANE_PATH {
+            let session = lanes::run(control_plane, proof, Some(place), (up, down));
+            carry(socket, (link, LANE_LIMITS), Box::pin(session)).await;
+        } else {
+            let session = session::run(control_plane, proof, Some(place), (up, down));
+            carry(socket, (link, LIMITS), Box::pin(session)).await;
         }
     }
 
@@ -292,6 +289,32 @@ impl Shared {
             tracing::warn!(reason, "a node was not admitted");
         }
         Turned { status, reason }
+    }
+}
+
+/// Runs a session on a link.
+async fn carry<S>(
+    socket: Socket<S>,
+    (link, limits): (Link, Limits),
+    mut session: BoxFuture<'_, Ended>,
+) where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let carrying = wire::carry(socket, link, limits);
+    tokio::pin!(carrying);
+    tokio::select! {
+        ended = &mut session => match ended {
+            // Whoever may not be here any more is not sent what was still waiting either.
+            Ended::NoLongerAdmitted(_) | Ended::Expired => {}
+            _ => {
+                let _ = tokio::time::timeout(PARTING_LIMIT, carrying).await;
+            }
+        },
+        // Its queues are closed now, so the session ends too.
+        carried = &mut carrying => {
+            tracing::debug!(%carried, "a node's connection ended");
+            session.await;
+        }
     }
 }
 

@@ -1,5 +1,8 @@
 //! What a node is told: first the difference between what it holds and should hold, then each change.
 //!
+//! The difference is found by names: the node is asked about buckets whose names differ, sent the whole of those
+//! it has nothing of, and told nothing of the others.
+//!
 //! A node decides how fast it reads, so nothing of ours may wait with it: what is to be sent is read first, a
 //! tenant at a time, and no transaction is open while frames go out; a node that takes no frame for a while
 //! counts as gone, exactly like one that answers no ping.
@@ -7,28 +10,26 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use contract::{
-    frames::Down,
-    ids::TenantId,
-    index::{IndexEntry, RegionIndex},
-    manifest::Manifest,
-    section::ContentHash,
-    tenant::Region,
+    frames::{Down, MAX_ASKED},
+    ids::{NodeId, TenantId},
+    index::{Bucket, Entries, IndexEntry},
 };
 use host::wire::Text;
 use tokio::sync::{
-    broadcast::{self, error::RecvError},
+    broadcast::error::RecvError,
     mpsc::{self, error::SendTimeoutError},
 };
 
 use super::{
-    hub::{Announcement, frame},
+    asking::Asking,
+    greeting::{Greeting, Opening},
+    holds::Compared,
+    hub::frame,
     inbound::Todo,
-    session::{Ended, Greeting},
+    session::Ended,
+    state::{Announcement, Change, Difference, Known, Region},
 };
-use crate::{
-    ControlPlane, Refusal,
-    store::{StoredRelease, Tx},
-};
+use crate::{ControlPlane, store::Tx};
 
 /// How often a node is asked whether it is there.
 const PING_EVERY: Duration = Duration::from_secs(15);
@@ -39,23 +40,26 @@ const STALLED_AFTER: Duration = PING_EVERY.saturating_mul(MAX_UNANSWERED);
 /// Pings between two comparisons of states, the safety net under the announcements.
 const PINGS_PER_COMPARISON: u64 = 20;
 
-/// What a node has been told about one tenant.
-#[derive(Debug, Clone)]
-struct Told {
-    version: u64,
-    /// The signed form of that version, by name.
-    manifest: Option<ContentHash>,
-    /// Whether the node, once it worked through everything told, holds that version's content.
-    relied_on: bool,
-}
-
 /// The telling half of a session.
+///
+/// A node that was told of every change up to `seen` is in step: the next one is told as it was announced. For
+/// the rest, only exceptions are kept, so that a session costs the same however many tenants a region has.
 pub(super) struct Outbound {
     control_plane: ControlPlane,
-    region: Region,
+    node: NodeId,
     has_certificate: bool,
     down: mpsc::Sender<Text>,
-    told: BTreeMap<TenantId, Told>,
+    region: Arc<Region>,
+    /// What the node was asked.
+    asking: Arc<Asking>,
+    /// The last change that the node was told of.
+    seen: u64,
+    /// Buckets of which it was told more: everything up to this change.
+    ahead: BTreeMap<Bucket, u64>,
+    /// The last change that is in the index it was sent.
+    indexed: u64,
+    /// The versions it refused: what follows must not rely on their content.
+    refused: BTreeMap<TenantId, u64>,
     unanswered: u32,
     pings: u64,
 }
@@ -64,38 +68,43 @@ impl Outbound {
     pub(super) fn new(
         control_plane: ControlPlane,
         greeting: Greeting,
-        down: mpsc::Sender<Text>,
+        region: Arc<Region>,
+        (asking, down): (Arc<Asking>, mpsc::Sender<Text>),
     ) -> Self {
-        let told = greeting.holds.into_iter().map(|held| {
-            let told = Told {
-                version: held.version,
-                manifest: Some(held.manifest),
-                relied_on: true,
-            };
-            (held.tenant, told)
-        });
         Self {
             control_plane,
-            region: greeting.region,
+            node: greeting.node,
             has_certificate: greeting.certificate.is_some(),
             down,
-            told: told.collect(),
+            region,
+            asking,
+            seen: 0,
+            ahead: BTreeMap::new(),
+            indexed: 0,
+            refused: BTreeMap::new(),
             unanswered: 0,
             pings: 0,
         }
     }
 
-    /// Tells until the node is gone.
+    /// Tells until the node is gone. `questions` are open already.
     pub(super) async fn run(
         mut self,
-        mut announcements: broadcast::Receiver<Arc<Announcement>>,
+        (opening, questions): (Opening, Vec<Bucket>),
         mut commands: mpsc::UnboundedReceiver<Text>,
         mut work: mpsc::UnboundedReceiver<Todo>,
     ) -> Ended {
         let mut authorities = self.control_plane.hub().authorities_changes();
+        let Opening {
+            mut changes,
+            difference,
+            serves,
+            ..
+        } = opening;
         let begun = async {
             self.tell_authorities().await?;
-            self.compare().await
+            self.begin(difference, questions).await?;
+            self.ask_keys(serves).await
         };
         if let Err(ended) = begun.await {
             return ended;
@@ -106,12 +115,7 @@ impl Outbound {
             let step = tokio::select! {
                 Some(text) = commands.recv() => self.send(text).await,
                 Some(todo) = work.recv() => self.attend(todo).await,
-                heard = announcements.recv() => match heard {
-                    Ok(announcement) => self.announce(&announcement).await,
-                    // Too far behind to hear each one: look at the whole instead.
-                    Err(RecvError::Lagged(_)) => self.compare().await,
-                    Err(RecvError::Closed) => Err(Ended::Gone),
-                },
+                heard = changes.recv() => self.hear(heard).await,
                 Ok(()) = authorities.changed() => self.tell_authorities().await,
                 _ = pings.tick() => self.ping().await,
             };
@@ -127,53 +131,160 @@ impl Outbound {
             Todo::Certificate(certificate) => {
                 self.send(frame(&Down::Certificate { certificate })).await?;
             }
-            Todo::Distrust(tenant) => {
-                if let Some(told) = self.told.get_mut(&tenant) {
-                    told.relied_on = false;
-                }
+            Todo::Distrust(tenant, version) => {
+                self.refused.insert(tenant, version);
             }
-            Todo::SendAll(tenant) => {
-                let tx = self.control_plane.store().begin_read().await?;
-                let latest = tx.find_latest_release(tenant).await?;
-                let frames = match latest {
-                    Some(latest) => self.frames(&tx, latest, None).await?,
-                    None => Vec::new(),
-                };
-                drop(tx);
-                self.send_all(frames).await?;
-            }
+            Todo::Holds(bucket, holds) => self.complete(bucket, holds).await?,
+            Todo::SendAll(tenant) => self.send_current(tenant).await?,
         }
         Ok(())
     }
 
-    async fn announce(&mut self, announcement: &Announcement) -> Result<(), Ended> {
-        if announcement.region != self.region {
-            return Ok(());
+    /// Says what the node cannot know, asks what it holds, and sends what it has nothing of.
+    async fn begin(&mut self, difference: Difference, questions: Vec<Bucket>) -> Result<(), Ended> {
+        self.seen = difference.generation;
+        self.indexed = difference.generation;
+        self.send_all(difference.frames).await?;
+        self.compare(questions).await?;
+        for bucket in difference.empty {
+            let (generation, wanted) = self.region.bucket(bucket);
+            let held = Entries::new();
+            self.bring_up(generation, bucket, Compared { wanted, held })
+                .await?;
         }
-        let (known, relied_on) = self
-            .told
-            .get(&announcement.tenant)
-            .map_or((0, true), |told| (told.version, told.relied_on));
-        if known >= announcement.version {
-            return Ok(());
-        }
-        if known + 1 == announcement.version && relied_on {
-            self.send_all(announcement.frames.clone()).await?;
-            let told = Told {
-                version: announcement.version,
-                manifest: None,
-                relied_on: true,
-            };
-            self.told.insert(announcement.tenant, told);
-            return Ok(());
-        }
-        let tx = self.control_plane.store().begin_read().await?;
-        let frames = match tx.find_latest_release(announcement.tenant).await? {
-            Some(latest) => self.bring_up(&tx, latest).await?,
-            None => Vec::new(),
+        Ok(())
+    }
+
+    /// Compares states again: a newer index is sent, and if changes were `missed`, the node is asked what it
+    /// holds of the buckets they were in. Costs nothing when nothing changed.
+    async fn compare_again(&mut self, missed: bool) -> Result<(), Ended> {
+        self.region.catch_up(&self.control_plane).await?;
+        let known = Known::Told {
+            seen: self.seen,
+            indexed: self.indexed,
         };
+        let signer = &self.control_plane.inner.signer;
+        let difference = self.region.difference(known, signer)?;
+        self.indexed = difference.generation;
+        self.send_all(difference.frames).await?;
+        if !missed {
+            // Changes that wait to be heard are told one by one.
+            return Ok(());
+        }
+        self.seen = difference.generation;
+        let questions = self.asking.ask(difference.ask, self.pings);
+        self.compare(questions).await
+    }
+
+    async fn compare(&self, buckets: Vec<Bucket>) -> Result<(), Ended> {
+        if buckets.is_empty() {
+            return Ok(());
+        }
+        self.send(frame(&Down::Compare { buckets })).await
+    }
+
+    async fn hear(&mut self, heard: Result<Arc<Change>, RecvError>) -> Result<(), Ended> {
+        let change = match heard {
+            Ok(change) if change.generation <= self.seen => return Ok(()),
+            Ok(change) => change,
+            // Too far behind to hear each one: look at the whole instead.
+            Err(RecvError::Lagged(_)) => return self.compare_again(true).await,
+            Err(RecvError::Closed) => return Err(Ended::Gone),
+        };
+        match &change.release {
+            Some(release) if change.generation == self.seen + 1 => {
+                self.seen = change.generation;
+                self.announce(change.generation, release).await
+            }
+            _ => self.compare_again(true).await,
+        }
+    }
+
+    async fn announce(&mut self, generation: u64, release: &Announcement) -> Result<(), Ended> {
+        let bucket = Bucket::of(release.tenant);
+        let told = self.ahead.get(&bucket).copied().unwrap_or(0);
+        if told <= self.seen {
+            self.ahead.remove(&bucket);
+        }
+        // What is open is sent when the node has answered, as of then.
+        if told >= generation || self.asking.is_open(bucket) {
+            return Ok(());
+        }
+        if self.refused.remove(&release.tenant).is_some() {
+            return self.send_current(release.tenant).await;
+        }
+        self.send_all(release.frames.iter().cloned()).await
+    }
+
+    /// Works on the node's answer about a bucket.
+    async fn complete(&mut self, bucket: Bucket, holds: Entries) -> Result<(), Ended> {
+        let (generation, wanted) = self.region.bucket(bucket);
+        let compared = Compared::new(self.node, wanted, holds);
+        compared.remember(&self.control_plane, self.node).await?;
+        // From here on its changes are heard again; up to this one they are told below.
+        self.asking.close(bucket);
+        self.bring_up(generation, bucket, compared).await
+    }
+
+    /// Sends what the node lacks of a bucket.
+    async fn bring_up(
+        &mut self,
+        generation: u64,
+        bucket: Bucket,
+        compared: Compared,
+    ) -> Result<(), Ended> {
+        self.ahead.insert(bucket, generation);
+        for (tenant, wanted) in compared.wanted {
+            let held = compared.held.get(&tenant);
+            let is_refused = self.refused.get(&tenant) == Some(&wanted.version);
+            if held == Some(&wanted) || is_refused {
+                continue;
+            }
+            let is_trusted = !self.refused.contains_key(&tenant);
+            // A release never changes, so each may be read in a transaction of its own.
+            let tx = self.control_plane.store().begin_read().await?;
+            let base = held.filter(|_| is_trusted);
+            let frames = self.frames(&tx, (tenant, wanted.version), base).await?;
+            drop(tx);
+            self.send_all(frames).await?;
+        }
+        Ok(())
+    }
+
+    /// Sends a tenant's current version with everything.
+    async fn send_current(&mut self, tenant: TenantId) -> Result<(), Ended> {
+        self.refused.remove(&tenant);
+        let Some(wanted) = self.region.find_entry(tenant) else {
+            return Ok(());
+        };
+        let tx = self.control_plane.store().begin_read().await?;
+        let frames = self.frames(&tx, (tenant, wanted.version), None).await?;
         drop(tx);
         self.send_all(frames).await
+    }
+
+    /// The frames that bring a node from what it holds of a tenant to a version.
+    async fn frames(
+        &self,
+        tx: &Tx,
+        (tenant, version): (TenantId, u64),
+        held: Option<&IndexEntry>,
+    ) -> Result<Vec<Text>, Ended> {
+        let Some(release) = tx.find_release(tenant, version).await? else {
+            return Ok(Vec::new());
+        };
+        let base = match held {
+            Some(held) => tx
+                .find_release(tenant, held.version)
+                .await?
+                // A node that names a version we never signed gets everything.
+                .filter(|known| known.manifest_hash == held.manifest),
+            None => None,
+        };
+        let frames = self
+            .control_plane
+            .frames_between(tx, base.as_ref(), release);
+        Ok(frames.await?)
     }
 
     /// Says whom to believe on connections; a node of this process has none.
@@ -185,103 +296,19 @@ impl Outbound {
         self.send(frame(&Down::Authorities { jws })).await
     }
 
-    /// Compares what the node should hold with what it was told, and sends the difference.
-    async fn compare(&mut self) -> Result<(), Ended> {
+    /// Asks a node that `serves` something for keys that were lost on their way, or with a database.
+    async fn ask_keys(&self, serves: bool) -> Result<(), Ended> {
+        if !serves {
+            return Ok(());
+        }
         let tx = self.control_plane.store().begin_read().await?;
-        let current = tx.list_current_releases(&self.region).await?;
+        let tenants = tx.list_unreported(self.region.name()).await?;
         drop(tx);
-        let index = RegionIndex {
-            region: self.region.clone(),
-            issued_at: self.control_plane.clock().now(),
-            tenants: current
-                .iter()
-                .map(|(tenant, version, manifest)| {
-                    let entry = IndexEntry {
-                        version: *version,
-                        manifest: manifest.clone(),
-                    };
-                    (*tenant, entry)
-                })
-                .collect(),
-        };
-        let jws = index
-            .sign(&self.control_plane.inner.signer)
-            .map_err(|error| Ended::Failed(error.into()))?;
-        self.send(frame(&Down::Index { jws })).await?;
-        for (tenant, version, manifest) in current {
-            let up_to_date = self.told.get(&tenant).is_some_and(|told| {
-                let same = told.manifest.as_ref().is_none_or(|told| *told == manifest);
-                told.version >= version && same
-            });
-            if up_to_date {
-                continue;
-            }
-            // A release never changes, so each may be read in a transaction of its own.
-            let tx = self.control_plane.store().begin_read().await?;
-            let frames = match tx.find_release(tenant, version).await? {
-                Some(release) => self.bring_up(&tx, release).await?,
-                None => Vec::new(),
-            };
-            drop(tx);
-            self.send_all(frames).await?;
+        for tenants in tenants.chunks(MAX_ASKED) {
+            let tenants = tenants.to_vec();
+            self.send(frame(&Down::AskKeys { tenants })).await?;
         }
         Ok(())
-    }
-
-    /// A release with what the node lacks of it.
-    async fn bring_up(&mut self, tx: &Tx, release: StoredRelease) -> Result<Vec<Text>, Ended> {
-        let told = self
-            .told
-            .get(&release.tenant)
-            .filter(|told| told.relied_on)
-            .cloned();
-        let base = match told {
-            Some(told) => tx
-                .find_release(release.tenant, told.version)
-                .await?
-                // A node that names a version we never signed gets everything.
-                .filter(|known| told.manifest.is_none_or(|named| named == known.manifest_hash)),
-            None => None,
-        };
-        self.frames(tx, release, base).await
-    }
-
-    /// The frames that bring a node from `base` to `release`, which from now on counts as told: they are
-    /// sent next, or the session ends.
-    async fn frames(
-        &mut self,
-        tx: &Tx,
-        release: StoredRelease,
-        base: Option<StoredRelease>,
-    ) -> Result<Vec<Text>, Ended> {
-        let manifest = self.read(&release)?;
-        let base = base.as_ref().map(|base| self.read(base)).transpose()?;
-        let missing: Vec<ContentHash> = manifest
-            .missing_from(base.as_ref())
-            .into_iter()
-            .map(|(_, hash)| hash.clone())
-            .collect();
-        let sections = tx.list_sections(release.tenant, &missing).await?;
-        let mut frames: Vec<Text> = sections
-            .into_iter()
-            .map(|(hash, body)| frame(&Down::Section { hash, body }))
-            .collect();
-        let told = Told {
-            version: release.version,
-            manifest: Some(release.manifest_hash),
-            relied_on: true,
-        };
-        self.told.insert(release.tenant, told);
-        frames.push(frame(&Down::Release {
-            tenant: release.tenant,
-            manifest: release.manifest,
-        }));
-        Ok(frames)
-    }
-
-    fn read(&self, release: &StoredRelease) -> Result<Manifest, Ended> {
-        Manifest::verify(&release.manifest, &self.control_plane.trust_root())
-            .map_err(|error| Ended::Failed(Refusal::internal(error)))
     }
 
     async fn ping(&mut self) -> Result<(), Ended> {
@@ -292,12 +319,12 @@ impl Outbound {
         self.pings += 1;
         self.send(frame(&Down::Ping { nonce: self.pings })).await?;
         if self.pings.is_multiple_of(PINGS_PER_COMPARISON) {
-            self.compare().await?;
+            self.compare_again(false).await?;
         }
         Ok(())
     }
 
-    async fn send_all(&self, frames: Vec<Text>) -> Result<(), Ended> {
+    async fn send_all(&self, frames: impl IntoIterator<Item = Text>) -> Result<(), Ended> {
         for text in frames {
             self.send(text).await?;
         }

@@ -1,58 +1,29 @@
 //! One node's session: greet, then hear and tell at the same time until either side is gone.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
-use chrono::{DateTime, Utc};
-use contract::{
-    canonical::sha256_hex,
-    frames::{Held, Up},
-    ids::{NodeId, TenantId},
-    section::ContentHash,
-    tenant::Region,
-};
+use contract::ids::NodeId;
 use host::wire::Text;
 use tokio::sync::mpsc;
 
 use super::{
+    asking::Asking,
+    greeting::{self, Greeting, Opening},
     hub::Presence,
-    inbound::{Inbound, printable},
+    inbound::Inbound,
     outbound::Outbound,
     strangers::Place,
 };
 use crate::{
     ControlPlane, Refusal,
-    nodes::{Admitted, Holding, Node, NodeStanding, NotAdmitted, embedded_name},
-    store::Tx,
+    nodes::{Admitted, NotAdmitted},
 };
-
-/// Longest wait for a node's greeting.
-const GREETING_LIMIT: Duration = Duration::from_secs(10);
 
 /// How often a node's standing is asked of the ledger.
 const LOOK_EVERY: Duration = Duration::from_secs(15);
 
 /// Looks in vain after which nobody is believed to be admitted: together less than 60 s (R-NODE-10).
 const UNREAD_LOOKS: u32 = 3;
-
-/// How much of a node's software version is kept.
-const MAX_SOFTWARE_CHARS: usize = 100;
-
-/// What a node says first.
-pub(super) struct Greeting {
-    /// Who speaks.
-    pub(super) node: NodeId,
-    /// Where it stands.
-    pub(super) region: Region,
-    /// Its software version.
-    software: String,
-    /// What it serves, as far as we believe it.
-    pub(super) holds: Vec<Held>,
-    /// The fingerprint of the certificate by which it proved who it is; none for a node of this process.
-    pub(super) certificate: Option<String>,
-}
 
 /// How a node is known before it says a word.
 #[derive(Debug, Clone)]
@@ -119,11 +90,11 @@ pub(super) async fn run(
     place: Option<Place>,
     (mut up, down): (mpsc::Receiver<Text>, mpsc::Sender<Text>),
 ) -> Ended {
-    let greeted = greet(&control_plane, &proof, &mut up).await;
+    let greeted = greeting::hear(&control_plane, &proof, &mut up).await;
     // From here on the node is no stranger.
     drop(place);
     let ended = match greeted {
-        Ok(greeting) => converse(&control_plane, &proof, greeting, (up, down)).await,
+        Ok(greeted) => converse(&control_plane, &proof, greeted, (up, down)).await,
         Err(ended) => ended,
     };
     ended.tell();
@@ -172,25 +143,28 @@ async fn no_longer_admitted(
 async fn converse(
     control_plane: &ControlPlane,
     proof: &Proof,
-    greeting: Greeting,
+    (greeting, opening): (Greeting, Opening),
     (up, down): (mpsc::Receiver<Text>, mpsc::Sender<Text>),
 ) -> Ended {
     let node = greeting.node;
     tracing::info!(%node, region = %greeting.region, "a node connected");
     let (commands, queued) = mpsc::unbounded_channel();
     let (todo, work) = mpsc::unbounded_channel();
-    // Listening starts before the states are compared, so nothing falls between the two.
-    let announcements = control_plane.hub().subscribe();
+    // What is to be asked counts as open before the node counts as connected.
+    let asking = Arc::new(Asking::default());
+    let questions = asking.ask(opening.difference.ask.clone(), 0);
+    let region = greeting.region.clone();
     let presence = control_plane
         .hub()
-        .join(node, greeting.region.clone(), commands);
-    let inbound = Inbound::new(control_plane.clone(), &greeting, todo);
-    let outbound = Outbound::new(control_plane.clone(), greeting, down);
+        .join(node, region, commands, Arc::clone(&asking));
+    let inbound = Inbound::new(control_plane.clone(), &greeting, todo, Arc::clone(&asking));
+    let region = Arc::clone(&opening.region);
+    let outbound = Outbound::new(control_plane.clone(), greeting, region, (asking, down));
     // Both run in one task: while one waits for a full link, the other keeps emptying the opposite one,
     // so the two ends cannot wait for each other for ever.
     let ended = tokio::select! {
         ended = inbound.run(up) => ended,
-        ended = outbound.run(announcements, queued, work) => ended,
+        ended = outbound.run((opening, questions), queued, work) => ended,
         ended = no_longer_admitted(control_plane, proof, &presence) => ended,
         () = presence.replaced() => Ended::Replaced,
     };
@@ -215,143 +189,4 @@ async fn unlink(control_plane: &ControlPlane, node: NodeId) -> Result<(), Refusa
     let tx = control_plane.store().begin().await?;
     tx.drop_node_link(node, control_plane.replica()).await?;
     Ok(tx.commit().await?)
-}
-
-async fn greet(
-    control_plane: &ControlPlane,
-    proof: &Proof,
-    up: &mut mpsc::Receiver<Text>,
-) -> Result<Greeting, Ended> {
-    let text = tokio::time::timeout(GREETING_LIMIT, up.recv())
-        .await
-        .map_err(|_| Ended::Silent)?
-        .ok_or(Ended::Gone)?;
-    let mut greeting = match serde_json::from_str(&text) {
-        Ok(Up::Hello {
-            node,
-            region,
-            version,
-            holds,
-        }) => Greeting {
-            node,
-            region,
-            software: printable(&version).take(MAX_SOFTWARE_CHARS).collect(),
-            holds,
-            certificate: match proof {
-                Proof::Certificate { certificate, .. } => Some(sha256_hex(certificate)),
-                Proof::SameProcess => None,
-            },
-        },
-        _ => return Err(Ended::Protocol("its first frame is not a greeting")),
-    };
-    if let Proof::Certificate { admitted, .. } = proof
-        && (greeting.node, &greeting.region) != (admitted.node, &admitted.region)
-    {
-        return Err(Ended::Protocol(
-            "it says it is another node than its certificate",
-        ));
-    }
-    let mut named = BTreeSet::new();
-    if !greeting.holds.iter().all(|held| named.insert(held.tenant)) {
-        return Err(Ended::Protocol("it names a tenant twice"));
-    }
-    if !control_plane.regions().contains(&greeting.region) {
-        return Err(Ended::Protocol("its region is not one of ours"));
-    }
-    match register(control_plane, &mut greeting).await {
-        // Another node of a process took the name at the same moment; there is another one left.
-        Err(Ended::Failed(refusal)) if refusal.is_conflict("already_there") => {
-            register(control_plane, &mut greeting).await?;
-        }
-        other => other?,
-    }
-    Ok(greeting)
-}
-
-/// Remembers the node and believes what it says it serves, also where we remember otherwise; but not about
-/// tenants that are not of its region nor about versions that were never released. What is not believed
-/// counts as not held, so the node is sent the whole of it.
-async fn register(control_plane: &ControlPlane, greeting: &mut Greeting) -> Result<(), Ended> {
-    let at = control_plane.clock().now();
-    let tx = control_plane.store().begin().await?;
-    let released = tx.list_current_releases(&greeting.region).await?;
-    let released = released
-        .into_iter()
-        .map(|(tenant, version, manifest)| (tenant, (version, manifest)))
-        .collect();
-    let said = greeting.holds.len();
-    greeting.holds.retain(|held| is_credible(held, &released));
-    let doubted = said - greeting.holds.len();
-    if doubted > 0 {
-        tracing::warn!(node = %greeting.node, doubted, "a node says it holds what was never released to it");
-    }
-    recognize(&tx, greeting, at).await?;
-    tx.put_node_link(greeting.node, &greeting.region, control_plane.replica(), at)
-        .await?;
-    for known in tx.list_holdings_of_node(greeting.node).await? {
-        if !greeting
-            .holds
-            .iter()
-            .any(|held| held.tenant == known.tenant)
-        {
-            let gone = Holding {
-                applied_version: 0,
-                at,
-                ..known
-            };
-            tx.put_holding(&gone).await?;
-        }
-    }
-    for held in &greeting.holds {
-        let holding = Holding {
-            node: greeting.node,
-            tenant: held.tenant,
-            applied_version: held.version,
-            rejected_version: None,
-            reason: None,
-            at,
-        };
-        tx.put_holding(&holding).await?;
-    }
-    tx.commit().await?;
-    control_plane.hub().tell_heard();
-    Ok(())
-}
-
-/// Writes down who greeted. A node with a certificate was made and enrolled before; one of this process needs
-/// neither, and is a node from its first word on.
-async fn recognize(tx: &Tx, greeting: &Greeting, at: DateTime<Utc>) -> Result<(), Ended> {
-    let id = greeting.node;
-    if greeting.certificate.is_some() {
-        return match tx.greet_node(id, &greeting.software, at).await? {
-            true => Ok(()),
-            false => Err(Ended::NoLongerAdmitted("the node was revoked".to_owned())),
-        };
-    }
-    let mut node = match tx.find_node(id).await? {
-        Some(node) if node.standing == NodeStanding::Revoked => {
-            return Err(Ended::NoLongerAdmitted("the node was revoked".to_owned()));
-        }
-        Some(node) => node,
-        None => Node::embedded(
-            id,
-            embedded_name(tx, id).await?,
-            greeting.region.clone(),
-            at,
-        ),
-    };
-    node.region = greeting.region.clone();
-    node.software = Some(greeting.software.clone());
-    node.last_seen_at = Some(at);
-    Ok(tx.put_node(&node).await?)
-}
-
-/// Whether what a node says it holds was released: by what is current in its region.
-fn is_credible(held: &Held, released: &BTreeMap<TenantId, (u64, ContentHash)>) -> bool {
-    released
-        .get(&held.tenant)
-        .is_some_and(|(version, manifest)| {
-            (1..*version).contains(&held.version)
-                || (held.version == *version && held.manifest == *manifest)
-        })
 }

@@ -36,8 +36,12 @@ pub(crate) struct Compiled {
     pub(crate) region: Region,
     /// Which one.
     pub(crate) version: u64,
+    /// When it was signed.
+    pub(crate) issued_at: DateTime<Utc>,
     /// The signed manifest.
     pub(crate) manifest: String,
+    /// Its name.
+    pub(crate) manifest_hash: ContentHash,
     /// The sections that the version before did not have.
     pub(crate) new_sections: BTreeMap<ContentHash, String>,
 }
@@ -91,15 +95,7 @@ impl ControlPlane {
             .into_values()
             .map(|body| (ContentHash::of(body.as_bytes()), body))
             .collect();
-        Release::assemble(manifest.clone(), |hash| {
-            bodies.get(hash).map(String::as_str)
-        })
-        .map_err(|error| {
-            Refusal::conflict(
-                "release_refused",
-                format!("Nodes would refuse the result: {error}."),
-            )
-        })?;
+        check_assembles(&manifest, &bodies)?;
         let stored = StoredRelease {
             tenant: tenant.id,
             version: manifest.version,
@@ -113,7 +109,9 @@ impl ControlPlane {
             tenant: tenant.id,
             region: tenant.region,
             version: manifest.version,
+            issued_at: at,
             manifest: signed,
+            manifest_hash: stored.manifest_hash,
             new_sections: bodies
                 .into_iter()
                 .filter(|(hash, _)| !known.contains(hash))
@@ -153,6 +151,22 @@ impl ControlPlane {
             Manifest::verify(&release.manifest, &self.trust_root()).map_err(Refusal::internal)?;
         Ok(manifest.sections.into_values().collect())
     }
+}
+
+/// Refuses what does not come together again as a node puts it together.
+fn check_assembles(
+    manifest: &Manifest,
+    bodies: &BTreeMap<ContentHash, String>,
+) -> Result<(), Refusal> {
+    let assembled = Release::assemble(manifest.clone(), |hash| {
+        bodies.get(hash).map(String::as_str)
+    });
+    assembled.map(drop).map_err(|error| {
+        Refusal::conflict(
+            "release_refused",
+            format!("Nodes would refuse the result: {error}."),
+        )
+    })
 }
 
 /// Refuses what no node would take, in words an administrator can act on: a node could only reject the

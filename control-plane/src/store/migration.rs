@@ -6,6 +6,7 @@ mod m0001_governance;
 mod m0002_applications;
 mod m0003_idempotency;
 mod m0004_outbox;
+mod m0005_containments;
 mod tables;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
@@ -20,6 +21,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0002_applications::Step),
             Box::new(m0003_idempotency::Step),
             Box::new(m0004_outbox::Step),
+            Box::new(m0005_containments::Step),
         ]
     }
 }

@@ -304,6 +304,20 @@ impl Tx {
         rows.into_iter().map(from_holding).collect()
     }
 
+    /// What a node said about some tenants.
+    pub(crate) async fn list_holdings_among(
+        &self,
+        node: NodeId,
+        tenants: impl Iterator<Item = TenantId>,
+    ) -> Result<Vec<Holding>, StoreError> {
+        let rows = holding::Entity::find()
+            .filter(holding::Column::NodeId.eq(node.to_string()))
+            .filter(holding::Column::TenantId.is_in(tenants.map(|tenant| tenant.to_string())))
+            .all(&self.db)
+            .await?;
+        rows.into_iter().map(from_holding).collect()
+    }
+
     /// What all nodes said about one tenant.
     pub(crate) async fn list_holdings_of_tenant(
         &self,

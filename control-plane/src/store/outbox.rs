@@ -41,6 +41,7 @@ const TABLE: &str = "outbox";
 const RELEASE: &str = "release";
 const NODE: &str = "node";
 const AUTHORITIES: &str = "authorities";
+const CONTAINMENTS: &str = "containments";
 /// Takes the next number, and holds the counter until the transaction ends.
 const NEXT: &str = "UPDATE outbox_head SET number = number + 1 WHERE id = 1 RETURNING number";
 
@@ -60,6 +61,8 @@ pub(crate) enum News {
     Node(NodeId),
     /// The list of authorities changed.
     Authorities,
+    /// Something was contained or lifted in a region, or a node of it confirmed that.
+    Containments(Region),
     /// Something that newer software tells.
     Unknown(String),
 }
@@ -99,6 +102,11 @@ impl Tx {
             },
             News::Authorities => row::ActiveModel {
                 kind: Set(AUTHORITIES.to_owned()),
+                ..empty
+            },
+            News::Containments(region) => row::ActiveModel {
+                kind: Set(CONTAINMENTS.to_owned()),
+                region: Set(Some(region.to_string())),
                 ..empty
             },
             News::Unknown(kind) => row::ActiveModel {
@@ -156,14 +164,16 @@ fn from_row(row: row::Model) -> Result<(u64, News), StoreError> {
         reason: format!("{column} is missing"),
     };
     let subject = row.subject.ok_or_else(|| missing("subject"));
+    let region = row.region.ok_or_else(|| missing("region"));
     let news = match row.kind.as_str() {
         RELEASE => News::Release {
             tenant: codec::parse(TABLE, &subject?)?,
-            region: codec::parse(TABLE, &row.region.ok_or_else(|| missing("region"))?)?,
+            region: codec::parse(TABLE, &region?)?,
             version: codec::unsigned(TABLE, row.version.ok_or_else(|| missing("version"))?)?,
         },
         NODE => News::Node(codec::parse(TABLE, &subject?)?),
         AUTHORITIES => News::Authorities,
+        CONTAINMENTS => News::Containments(codec::parse(TABLE, &region?)?),
         _ => News::Unknown(row.kind),
     };
     Ok((codec::unsigned(TABLE, row.number)?, news))

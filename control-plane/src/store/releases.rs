@@ -3,10 +3,16 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use contract::{ids::TenantId, section::ContentHash};
+use contract::{
+    ids::{NodeId, TenantId},
+    section::ContentHash,
+    tenant::Region,
+};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-    sea_query::OnConflict,
+    ActiveValue::Set,
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Statement,
+    Value,
+    sea_query::{Alias, Expr, ExprTrait, OnConflict, Query},
 };
 
 use super::{StoreError, Tx, codec};
@@ -55,6 +61,15 @@ mod row {
 }
 
 const TABLE: &str = "releases";
+/// The current releases of a region that a node is not remembered to serve, or is remembered to have refused.
+const UNCONFIRMED: &str = "SELECT t.id FROM tenants t \
+    LEFT JOIN node_holdings h ON h.node_id = $1 AND h.tenant_id = t.id \
+    WHERE t.region = $2 AND t.manifest_hash IS NOT NULL AND (h.applied_version IS NULL \
+    OR h.applied_version <> t.release_version OR h.rejected_version IS NOT NULL)";
+/// The tenants of a region that were released and whose keys nobody reported.
+const UNREPORTED: &str = "SELECT t.id FROM tenants t WHERE t.region = $1 \
+    AND t.manifest_hash IS NOT NULL \
+    AND NOT EXISTS (SELECT 1 FROM tenant_keys k WHERE k.tenant_id = t.id)";
 
 /// A release as it is kept.
 #[derive(Debug, Clone)]
@@ -154,6 +169,64 @@ impl Tx {
         let rows = query.limit(page.fetch()).all(&self.db).await?;
         let releases = rows.into_iter().map(from_row).collect::<Result<_, _>>()?;
         Ok(page.page(releases, |release: &StoredRelease| release.version))
+    }
+
+    /// When the newest release of a region was signed, current or not.
+    pub(crate) async fn newest_release_at(
+        &self,
+        region: &Region,
+    ) -> Result<Option<DateTime<Utc>>, StoreError> {
+        let tenants = Query::select()
+            .column(Alias::new("id"))
+            .from(Alias::new("tenants"))
+            .and_where(Expr::col(Alias::new("region")).eq(region.as_str()))
+            .to_owned();
+        let newest = row::Entity::find()
+            .select_only()
+            .column(row::Column::IssuedAt)
+            .filter(row::Column::TenantId.in_subquery(tenants))
+            .order_by_desc(row::Column::IssuedAt)
+            .limit(1)
+            .into_tuple()
+            .one(&self.db)
+            .await?;
+        Ok(newest)
+    }
+
+    /// The tenants of a region of which we do not remember that the node serves the current release and
+    /// refused none since.
+    pub(crate) async fn list_unconfirmed(
+        &self,
+        node: NodeId,
+        region: &Region,
+    ) -> Result<Vec<TenantId>, StoreError> {
+        self.list_tenants_by(
+            UNCONFIRMED,
+            [node.to_string().into(), region.to_string().into()],
+        )
+        .await
+    }
+
+    /// The tenants of a region that have a release and no keys that a node reported.
+    pub(crate) async fn list_unreported(
+        &self,
+        region: &Region,
+    ) -> Result<Vec<TenantId>, StoreError> {
+        self.list_tenants_by(UNREPORTED, [region.to_string().into()])
+            .await
+    }
+
+    async fn list_tenants_by(
+        &self,
+        sql: &str,
+        values: impl IntoIterator<Item = Value>,
+    ) -> Result<Vec<TenantId>, StoreError> {
+        let backend = self.db.get_database_backend();
+        let statement = Statement::from_sql_and_values(backend, sql, values);
+        let rows = self.db.query_all_raw(statement).await?;
+        rows.iter()
+            .map(|row| codec::parse("tenants", &row.try_get_by_index::<String>(0)?))
+            .collect()
     }
 
     /// Reads the bodies of sections.

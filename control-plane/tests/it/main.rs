@@ -16,6 +16,7 @@ mod harness;
 
 mod audit;
 mod console_sessions;
+mod containments;
 mod http;
 mod invitations;
 mod nodes;
@@ -26,5 +27,6 @@ mod releases;
 mod replicas;
 mod responsibilities;
 mod setup;
+mod states;
 mod strangers;
 mod tenants;

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use contract::{
     application::SigningAlgorithm,
-    frames::{CommandOutcome, Down, Held, MAX_KEYS, Outcome, PublicKey, Up},
+    frames::{CommandOutcome, MAX_KEYS, Outcome, PublicKey, Up},
     ids::{CommandId, TenantId, TypedId},
-    index::RegionIndex,
+    index::IndexEntry,
     jwk::{Curve, Octets, PublicJwk},
     role::Role,
+    section::ContentHash,
 };
 use control_plane::{Mode, Refusal, tenants::NewTenant};
 
@@ -16,17 +17,19 @@ use crate::harness::{FakeNode, World, code, new_tenant, start};
 
 const LIMIT: Duration = Duration::from_secs(5);
 
+fn held(version: u64, manifest: ContentHash) -> IndexEntry {
+    IndexEntry { version, manifest }
+}
+
 #[tokio::test]
 async fn a_new_node_gets_everything_and_then_each_change() {
     let world = World::new().await;
     let acme = world.tenant("acme").await;
     let owner = world.member(&acme, Role::TenantOwner).await;
     let mut node = FakeNode::greet(&world.cp, 1, Vec::new()).await;
-    let Some(Down::Index { jws }) = node.hear().await else {
-        panic!("no index")
-    };
-    let index = RegionIndex::verify(&jws, &world.cp.trust_root()).unwrap();
-    assert_eq!(index.tenants[&acme.id].version, 1);
+    let (_, named) = node.hear_index().await;
+    assert_eq!(named[&acme.id].version, 1);
+    assert_eq!(named.len(), 2);
     let mut tenants = Vec::new();
     for _ in 0..2 {
         let (tenant, version, sections) = node.hear_release().await;
@@ -64,11 +67,8 @@ async fn a_returning_node_gets_only_what_it_lacks() {
             .get_release(&world.cp.system_caller(), tenant, 1)
             .await
             .unwrap();
-        holds.push(Held {
-            tenant,
-            version: 1,
-            manifest: release.summary.manifest_hash,
-        });
+        let manifest = release.summary.manifest_hash;
+        holds.push((tenant, held(1, manifest)));
     }
     world
         .publish_min_length(&owner, acme.id, 20, Mode::Commit)
@@ -79,7 +79,7 @@ async fn a_returning_node_gets_only_what_it_lacks() {
     node.hears_nothing().await;
     node.leave().await;
     // A node that names a version we never signed is believed about nothing.
-    holds[0].manifest = contract::section::ContentHash::of(b"forged");
+    holds[0].1.manifest = ContentHash::of(b"forged");
     let mut node = FakeNode::greet(&world.cp, 1, holds).await;
     assert_eq!(node.hear_release().await, (acme.id, 2, 3));
 }
@@ -200,7 +200,7 @@ async fn who_does_not_speak_as_agreed_is_hung_up_on() {
         node: contract::ids::TypedId::from_uuid(uuid::Uuid::from_u128(4)),
         region: "moon".parse().unwrap(),
         version: "0.1.0".into(),
-        holds: Vec::new(),
+        buckets: Default::default(),
     };
     link.from_node
         .send(serde_json::to_string(&hello).unwrap().into())
@@ -254,20 +254,8 @@ async fn a_node_is_believed_only_about_its_region_and_about_what_was_released() 
         .get_release(&world.cp.system_caller(), far.id, 1)
         .await
         .unwrap();
-    let held = |tenant, version| Held {
-        tenant,
-        version,
-        manifest: release.summary.manifest_hash.clone(),
-    };
-    // What one tenant is named twice for, nobody reads on.
-    let twice = vec![held(acme.id, u64::MAX), held(acme.id, 1)];
-    assert!(
-        FakeNode::greet(&world.cp, 1, twice)
-            .await
-            .hear()
-            .await
-            .is_none()
-    );
+    let manifest = release.summary.manifest_hash;
+    let held = |tenant, version| (tenant, held(version, manifest.clone()));
     let platform = world.cp.ensure_platform_tenant().await.unwrap();
     let said = vec![
         held(far.id, 1),

@@ -105,6 +105,12 @@ pub struct PresentedAccess {
     /// What it allows.
     #[serde(default)]
     pub scope: String,
+    /// When it was issued.
+    #[serde(default)]
+    pub iat: i64,
+    /// The browser session that it came of.
+    #[serde(default)]
+    pub sid: Option<SessionId>,
     /// Its grant.
     #[serde(rename = "grn")]
     pub grant: Option<GrantId>,

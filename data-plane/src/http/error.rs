@@ -160,6 +160,19 @@ impl ApiError {
         }
     }
 
+    /// An error of the token endpoint (RFC 6749 §5.2).
+    pub fn token(code: ErrorCode, description: &'static str) -> Self {
+        OAuthError::new(code, description).into()
+    }
+
+    /// The same error with the seconds after which another try makes sense.
+    pub fn retry_after(self, seconds: u64) -> Self {
+        Self {
+            retry_after: Some(seconds),
+            ..self
+        }
+    }
+
     /// No credentials were sent at all.
     pub fn bearer_missing() -> Self {
         Self {

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     claims::{HintClaims, ID_TOKEN_TYPE},
     client::Client,
+    contained,
     error::{ErrorCode, OAuthError},
     fault::Fault,
     pages::{Frame, HandOff},
@@ -123,6 +124,7 @@ impl Flow {
         let params = Params::parse(&self.stored.query)
             .map_err(|_| Fault::bad_request("The link that led here is not well-formed."))?;
         let (application, back) = request::find_client(&params, &visit.tenant)?;
+        contained::check_application(&visit.tenant, application.id)?;
         let client = Client::of(&visit.tenant, application);
         let request = Authorization::read(&params, &client);
         let wants_admin = request.as_ref().is_ok_and(|request| {

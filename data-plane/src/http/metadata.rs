@@ -19,6 +19,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     claims::{ACR_PASSWORD, SUPPORTED},
+    fault::Fault,
     tenant::Tenant,
 };
 
@@ -33,7 +34,11 @@ pub async fn discovery(tenant: Tenant, request: HttpRequest) -> HttpResponse {
 
 /// `GET /oauth2/jwks`
 pub async fn jwks(tenant: Tenant, request: HttpRequest) -> HttpResponse {
-    cacheable(&request, tenant.keys().jwks())
+    match tenant.keys().jwks() {
+        Ok(body) => cacheable(&request, body),
+        // Whoever asks us for a tenant has its keys read first; a document without keys would be believed.
+        Err(_) => Fault::UNAVAILABLE.negotiate(&request, Some(&tenant)),
+    }
 }
 
 /// Answers with the document, or says that the caller has it already (RFC 9110 §13.1.2).

@@ -18,6 +18,7 @@ mod client_auth;
 mod client_ip;
 mod consent;
 mod consents;
+mod contained;
 mod cookies;
 mod cors;
 mod csp;

@@ -17,6 +17,10 @@ use actix_web::{
     FromRequest, HttpMessage, HttpRequest, dev::Payload, error::InternalError, http::header, web,
 };
 use contract::tenant::Slug;
+use futures::{
+    FutureExt,
+    future::{Either, LocalBoxFuture},
+};
 
 use super::fault::Fault;
 use crate::{Node, releases::TenantRuntime};
@@ -79,15 +83,34 @@ impl Deref for Tenant {
 
 impl FromRequest for Tenant {
     type Error = actix_web::Error;
-    type Future = Ready<Result<Self, Self::Error>>;
+    type Future = Either<
+        Ready<Result<Self, Self::Error>>,
+        LocalBoxFuture<'static, Result<Self, Self::Error>>,
+    >;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(find(request).map_err(|fault| {
-            let tenant = Self::of(request);
-            InternalError::from_response(fault.title, fault.negotiate(request, tenant.as_ref()))
-                .into()
-        }))
+        match find(request) {
+            Ok(tenant) if tenant.is_warm() => Either::Left(ready(Ok(tenant))),
+            Ok(tenant) => Either::Right(warm(request.clone(), tenant).boxed_local()),
+            Err(fault) => Either::Left(ready(Err(refusal(request, fault)))),
+        }
     }
+}
+
+/// The first request of a tenant waits until its keys are read.
+async fn warm(request: HttpRequest, tenant: Tenant) -> Result<Tenant, actix_web::Error> {
+    match tenant.warm().await {
+        Ok(()) => Ok(tenant),
+        Err(error) => {
+            tracing::error!(tenant = %tenant.id(), %error, "a tenant's signing keys cannot be read");
+            Err(refusal(&request, Fault::UNAVAILABLE))
+        }
+    }
+}
+
+fn refusal(request: &HttpRequest, fault: Fault) -> actix_web::Error {
+    let tenant = Tenant::of(request);
+    InternalError::from_response(fault.title, fault.negotiate(request, tenant.as_ref())).into()
 }
 
 /// Finds the tenant of a request.

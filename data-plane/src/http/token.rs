@@ -10,7 +10,10 @@ mod refresh_token;
 
 use actix_web::{HttpRequest, HttpResponse, http::header};
 use chrono::{DateTime, Utc};
-use contract::application::{Application, GrantType};
+use contract::{
+    application::{Application, GrantType},
+    ids::{SessionId, UserId},
+};
 use serde::Serialize;
 
 use super::{
@@ -20,6 +23,7 @@ use super::{
     },
     client::Client,
     client_auth::Presented,
+    contained::{self, Stopped},
     error::{ApiError, ErrorCode, OAuthError},
     form::Form,
     params::Params,
@@ -27,6 +31,7 @@ use super::{
     tenant::Tenant,
 };
 use crate::{
+    containments::{Refused, Who},
     grants::GrantId,
     identity::{User, UserStatus},
     keys::TokenError,
@@ -45,6 +50,7 @@ pub async fn post(
 ) -> Result<HttpResponse, ApiError> {
     let params = form.for_program()?;
     let presented = Presented::read(request.headers(), &params)?;
+    contained::check_program(&tenant, &request).map_err(Stopped::at_token)?;
     let now = tenant.node().clock().now();
     let application = presented.prove(tenant.application(&presented.client_id), now)?;
     let ask = Ask {
@@ -53,6 +59,7 @@ pub async fn post(
         params: &params,
         now,
     };
+    ask.check_contained(None)?;
     let answer = match ask.required("grant_type")? {
         "authorization_code" => authorization_code::redeem(&ask).await?,
         "refresh_token" => refresh_token::rotate(&ask).await?,
@@ -65,9 +72,31 @@ pub async fn post(
             .into());
         }
     };
+    // Nothing is awaited from here on: an answer that leaves knows what was contained until now.
+    let _passage = contained::pass(&tenant, &ask.who(answer.holder)).map_err(refused)?;
     Ok(HttpResponse::Ok()
         .insert_header((header::CACHE_CONTROL, "no-store"))
         .json(answer))
+}
+
+/// What somebody contained is told: no more than that the client, or the grant, is not good.
+fn refused(refused: Refused) -> ApiError {
+    match contained::is_application(&refused) {
+        true => ApiError::token(ErrorCode::InvalidClient, CLIENT_CONTAINED),
+        false => INVALID_GRANT.into(),
+    }
+}
+
+const CLIENT_CONTAINED: &str =
+    "The client is unknown, or did not prove itself by its registered method.";
+
+/// On whose behalf a grant was made.
+#[derive(Debug, Clone, Copy)]
+struct Holder {
+    user: UserId,
+    session: SessionId,
+    /// When the grant began.
+    begun_at: DateTime<Utc>,
 }
 
 /// A token request whose client is proven.
@@ -79,6 +108,21 @@ struct Ask<'a> {
 }
 
 impl<'a> Ask<'a> {
+    /// Who asks: the application, and on whose behalf.
+    fn who(&self, holder: Option<Holder>) -> Who<'static> {
+        Who {
+            application: Some(self.application().id),
+            user: holder.map(|holder| holder.user),
+            session: holder.map(|holder| holder.session),
+            ..Who::anybody(holder.map_or(self.now, |holder| holder.begun_at))
+        }
+    }
+
+    /// The first question about a grant, before anything is spent on it.
+    fn check_contained(&self, holder: Option<Holder>) -> Result<(), ApiError> {
+        contained::ask(self.tenant, &self.who(holder)).map_err(refused)
+    }
+
     fn application(&self) -> &'a Application {
         self.client.application
     }
@@ -171,6 +215,7 @@ impl<'a> Ask<'a> {
             scope: access.scope,
             id_token,
             refresh_token: None,
+            holder: None,
         })
     }
 }
@@ -194,4 +239,6 @@ struct Issuance {
     id_token: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     refresh_token: Option<String>,
+    #[serde(skip)]
+    holder: Option<Holder>,
 }

@@ -12,17 +12,19 @@ use actix_web::{
         header::{AUTHORIZATION, CACHE_CONTROL},
     },
 };
+use chrono::DateTime;
 use contract::application::ApplicationStatus;
 
 use super::{
     claims::{ACCESS_TOKEN_TYPE, PersonClaims, PresentedAccess},
+    contained::{self, Stopped},
     error::{ApiError, ErrorCode},
     form::{Form, FormError},
     params::Params,
     target::requested,
     tenant::Tenant,
 };
-use crate::{grants::GrantOwner, identity::UserStatus, keys::Expected};
+use crate::{containments::Who, grants::GrantOwner, identity::UserStatus, keys::Expected};
 
 /// `GET` and `POST /oauth2/userinfo`
 pub async fn show(
@@ -31,7 +33,10 @@ pub async fn show(
     form: Form,
 ) -> Result<HttpResponse, ApiError> {
     let token = token_of(&request, form)?;
+    contained::check_program(&tenant, &request).map_err(Stopped::at_userinfo)?;
     let access = verify(&tenant, &token).await?;
+    let who = who(&access);
+    contained::ask(&tenant, &who).map_err(|_| refused())?;
     let scopes = requested(Some(&access.scope)).map_err(|_| refused())?;
     if !super::claims::has(&scopes, "openid") {
         return Err(ApiError::bearer(
@@ -48,9 +53,21 @@ pub async fn show(
     let user = user
         .filter(|user| user.status == UserStatus::Active)
         .ok_or_else(refused)?;
+    let _passage = contained::pass(&tenant, &who).map_err(|_| refused())?;
     Ok(HttpResponse::Ok()
         .insert_header((CACHE_CONTROL, "no-store"))
         .json(PersonClaims::of(&user, &scopes)))
+}
+
+/// Whose token it is. Its key was asked about when it was verified.
+fn who(access: &PresentedAccess) -> Who<'static> {
+    let issued_at = DateTime::from_timestamp(access.iat, 0).unwrap_or(DateTime::UNIX_EPOCH);
+    Who {
+        user: access.sub.parse().ok(),
+        session: access.sid,
+        application: access.client_id.parse().ok(),
+        ..Who::anybody(issued_at)
+    }
 }
 
 /// The access token, from the header or a form body, and from one of them only (RFC 6750 §2).

@@ -6,13 +6,13 @@
 
 use std::{future::Future, net::IpAddr, pin::Pin};
 
-use actix_web::{FromRequest, HttpRequest, HttpResponse, dev::Payload};
+use actix_web::{FromRequest, HttpRequest, HttpResponse, dev::Payload, error::InternalError};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest, Sha256};
 
 use super::{
-    client_ip::client_ip, cookies::CookieKind, csrf, fault::Fault, flow::Flow, params::Params,
-    step::SignedIn, tenant::Tenant,
+    client_ip::client_ip, contained, cookies::CookieKind, csrf, fault::Fault, flow::Flow,
+    params::Params, step::SignedIn, tenant::Tenant,
 };
 use crate::{
     identity::{User, UserStatus},
@@ -59,6 +59,10 @@ impl FromRequest for Visit {
         let request = request.clone();
         Box::pin(async move {
             let tenant = tenant.await?;
+            contained::check_page(&tenant).map_err(|fault| {
+                let answer = fault.negotiate(&request, Some(&tenant));
+                InternalError::from_response(fault.title, answer)
+            })?;
             let known = CookieKind::Browser.read(&request, tenant.place());
             let session = CookieKind::Session.read(&request, tenant.place());
             let device = CookieKind::Device.read(&request, tenant.place());
@@ -148,6 +152,10 @@ impl Visit {
         let Some(session) = node.sessions().find(tenant.id(), cookie, policy).await? else {
             return Ok(None);
         };
+        let who = contained::member(session.user, Some(session.id), session.auth_time);
+        if contained::ask(tenant, &who).is_err() {
+            return Ok(None);
+        }
         let user = node.identity().find_user(tenant.id(), session.user).await?;
         Ok(user
             .filter(|user| user.status == UserStatus::Active)
@@ -162,6 +170,8 @@ impl Visit {
     pub async fn sign_in(&mut self, user: User) -> Result<Member, Fault> {
         self.end_session().await?;
         let tenant = &self.tenant;
+        let who = contained::member(user.id, None, tenant.node().clock().now());
+        contained::ask(tenant, &who).map_err(|_| Fault::CONTAINED)?;
         let (cookie, session) = tenant
             .node()
             .sessions()
@@ -169,6 +179,8 @@ impl Visit {
             .await?;
         let accounts = tenant.node().accounts();
         let mark = accounts.mark_device(&user, self.device()).await?;
+        // Once more: what was contained meanwhile ends here, and the session is refused wherever it is shown.
+        contained::ask(tenant, &who).map_err(|_| Fault::CONTAINED)?;
         self.device = Some(mark);
         self.session = Some(cookie);
         Ok(Member { session, user })

@@ -50,7 +50,7 @@ impl IdentityStore {
             .collect()
     }
 
-    /// Offers the first key of an algorithm. If another node was faster, its key stays and this one is
+    /// Offers the key of an algorithm's generation, from 1. If another node was faster, its key stays and this one is
     /// forgotten; read [`IdentityStore::signing_keys`] to see which.
     ///
     /// # Errors
@@ -59,6 +59,7 @@ impl IdentityStore {
         &self,
         tenant: TenantId,
         key: &StoredKey,
+        generation: usize,
     ) -> Result<(), StoreError> {
         let secrets = self.secrets(tenant).await?;
         let name = tenant.to_string();
@@ -69,7 +70,8 @@ impl IdentityStore {
         let row = rows::ActiveModel {
             tenant: Set(name.clone()),
             algorithm: Set(key.public.alg.as_str().to_owned()),
-            generation: Set(FIRST_GENERATION.to_owned()),
+            // Text, so that every part of a key is text.
+            generation: Set(format!("{generation:04}")),
             kid: Set(kid.clone()),
             private: Set(sealed),
             public_jwk: Set(canonical::to_canonical(&key.public.jwk)
@@ -84,9 +86,6 @@ impl IdentityStore {
         Ok(transaction.commit().await?)
     }
 }
-
-/// Text, so that every part of a key is text; later generations continue `0002`, `0003`, ….
-const FIRST_GENERATION: &str = "0001";
 
 fn place<'a>(tenant: &'a str, kid: &'a str) -> SealContext<'a> {
     SealContext {

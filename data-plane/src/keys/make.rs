@@ -1,7 +1,5 @@
 //! Making a tenant's keys, once: on the node that first serves the tenant, sealed in the region.
 
-use std::sync::Arc;
-
 use aws_lc_rs::{
     encoding::AsDer,
     rsa::{KeySize, PublicKeyComponents},
@@ -16,41 +14,50 @@ use contract::{
 };
 use zeroize::Zeroizing;
 
-use super::{KeyRing, TokenError};
+use super::{KeyRing, Standing, TokenError};
 use crate::identity::{IdentityStore, StoreError, StoredKey, stored};
 
 /// Why a tenant's keys are not at hand.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum KeysError {
+pub enum KeysError {
+    /// The region's database.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A key cannot be used.
     #[error(transparent)]
     Key(#[from] TokenError),
+    /// They can be used, but not for what they are for.
+    #[error("the self-test failed: {0}")]
+    SelfTest(&'static str),
 }
 
-/// The tenant's keys; made now for algorithms it has none for. Nodes that race end up with the same keys.
-pub(crate) async fn load_or_make(
+/// The tenant's keys, and whether some were made now: for algorithms without one that may sign. Nodes that race end up
+/// with the same keys.
+pub(super) async fn load_or_make(
     identity: &IdentityStore,
     tenant: TenantId,
     now: DateTime<Utc>,
-) -> Result<Arc<KeyRing>, KeysError> {
+    standing: impl Fn(&str) -> Standing,
+) -> Result<(KeyRing, bool), KeysError> {
     let mut keys = identity.signing_keys(tenant).await?;
-    let missing: Vec<_> = SigningAlgorithm::ALL
-        .into_iter()
-        .filter(|alg| !keys.iter().any(|key| key.public.alg == *alg))
-        .collect();
-    for alg in &missing {
-        let alg = *alg;
+    let mut made_any = false;
+    for alg in SigningAlgorithm::ALL {
+        let of_alg = || keys.iter().filter(|key| key.public.alg == alg);
+        if of_alg().any(|key| standing(&key.public.kid).signs) {
+            continue;
+        }
+        let generation = of_alg().count() + 1;
         // An RSA key takes a noticeable part of a second; requests must not wait for it.
         let made = tokio::task::spawn_blocking(move || generate(alg, now)).await;
         let key = made.map_err(|_| TokenError::Key)??;
-        identity.offer_signing_key(tenant, &key).await?;
+        identity.offer_signing_key(tenant, &key, generation).await?;
+        made_any = true;
     }
-    if !missing.is_empty() {
+    if made_any {
         keys = identity.signing_keys(tenant).await?;
         tracing::info!(%tenant, "signing keys are ready");
     }
-    Ok(Arc::new(KeyRing::new(keys)?))
+    Ok((KeyRing::standing(keys, standing)?, made_any))
 }
 
 pub(super) fn generate(alg: SigningAlgorithm, now: DateTime<Utc>) -> Result<StoredKey, TokenError> {

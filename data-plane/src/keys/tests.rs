@@ -14,7 +14,7 @@ fn ring() -> KeyRing {
         .into_iter()
         .map(|alg| make::generate(alg, DateTime::UNIX_EPOCH).unwrap())
         .collect();
-    KeyRing::new(keys).unwrap()
+    KeyRing::standing(keys, |_| Standing::GOOD).unwrap()
 }
 
 fn now() -> DateTime<Utc> {
@@ -133,4 +133,29 @@ fn the_jwks_is_public_r_disc_05() {
             assert!(key.get(private).is_none(), "{private}");
         }
     }
+}
+
+#[test]
+fn a_key_that_may_not_sign_still_verifies_and_one_that_is_hidden_is_in_no_jwks() {
+    let keys: Vec<_> = (0..2)
+        .map(|_| make::generate(SigningAlgorithm::ES256, DateTime::UNIX_EPOCH).unwrap())
+        .collect();
+    let kids: Vec<String> = keys.iter().map(|key| key.public.kid.clone()).collect();
+    let newest = kids[1].clone();
+    let ring = KeyRing::standing(keys, |kid| Standing {
+        signs: kid != newest,
+        shown: kid != newest,
+    })
+    .unwrap();
+    let token = ring
+        .sign(SigningAlgorithm::ES256, "at+jwt", &claims())
+        .unwrap();
+    let header: Value =
+        serde_json::from_slice(&B64.decode(token.split('.').next().unwrap()).unwrap()).unwrap();
+    assert_eq!(header["kid"], kids[0].as_str());
+    let canary = ring.sign_by(&kids[1], "at+jwt", &claims()).unwrap();
+    assert!(ring.verify::<Value>(&canary, &expected("at+jwt")).is_ok());
+    let jwks = String::from_utf8(ring.jwks().to_vec()).unwrap();
+    assert!(jwks.contains(&kids[0]) && !jwks.contains(&kids[1]));
+    assert_eq!(ring.public_keys().len(), 1);
 }

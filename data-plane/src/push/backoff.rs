@@ -25,6 +25,16 @@ impl Default for Pace {
     }
 }
 
+impl Pace {
+    /// The same for a connection that is missed within seconds.
+    pub(super) fn eager(self) -> Self {
+        Self {
+            longest: self.longest.min(Duration::from_secs(2)),
+            ..self
+        }
+    }
+}
+
 pub(super) struct Backoff {
     pace: Pace,
     entropy: Entropy,

@@ -7,6 +7,7 @@ use contract::{
     ids::TenantId,
 };
 
+use super::count;
 use crate::{
     accounts::{AccountError, Invitation, NewInvitation},
     node::Node,
@@ -44,6 +45,14 @@ pub(super) async fn execute(node: &Node, tenant: TenantId, command: Command) -> 
                 Err(error) => failed(&reason(&error)),
             }
         }
+        Command::CountContained { subject } => match count::contained(node, tenant, &subject).await
+        {
+            Ok(impact) => CommandOutcome::Counted { impact },
+            Err(error) => {
+                tracing::error!(%error, "what a containment would hit cannot be counted");
+                failed("the region could not do it now")
+            }
+        },
     }
 }
 

@@ -17,12 +17,15 @@ use contract::{
 };
 use host::{
     Clock, Entropy, HostPort, Kek, SealedFile, SealedFileError,
+    statement::StatementError,
     wire::{Client, Identity, WireError},
 };
 use rcgen::{CertificateParams, DistinguishedName, KeyPair, PKCS_ECDSA_P256_SHA256, PublicKeyData};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use x509_parser::parse_x509_certificate;
 use zeroize::Zeroizing;
+
+use super::lane::LaneKey;
 
 /// Its name in the node's directory.
 const FILE: &str = "identity";
@@ -130,6 +133,16 @@ impl NodeIdentity {
         let identity = Identity::new(certificate.as_bytes().to_vec(), key.clone());
         let roots = roots(self.authorities());
         Client::new(Some(&identity), &roots, PUSH_ALPN, clock)
+    }
+}
+
+impl NodeIdentity {
+    /// The key that signs what the node states: the one of its certificate.
+    ///
+    /// # Errors
+    /// The key cannot be used.
+    pub(super) fn lane_key(&self) -> Result<LaneKey, StatementError> {
+        LaneKey::of_certificate(&self.certified.key)
     }
 }
 

@@ -6,12 +6,12 @@
 //! refused, or whose certificate ended while the control plane was away, serves the releases it holds and
 //! says so (R-NODE-07, R-NODE-09).
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use contract::enrolment::{CONTROL_PLANE_NAME, PUSH_PATH};
 use host::{
-    HostPort, Shutdown,
+    Clock, HostPort, Shutdown,
     wire::{self, Carried, Limits, Link, LinkError, Socket, WireError},
 };
 use tokio::{
@@ -24,6 +24,8 @@ use super::{
     backoff::{Backoff, Pace},
     credentials::Credentials,
     enrol::{EnrolError, Joining},
+    identity::NodeIdentity,
+    lane_network::LaneNetwork,
 };
 use crate::node::Node;
 
@@ -47,7 +49,7 @@ const REFUSED: &str = "refused by the control plane, serving the releases held";
 /// A node's way to its control plane.
 pub struct Network {
     node: Node,
-    credentials: Credentials,
+    credentials: Arc<Credentials>,
     address: Option<HostPort>,
     rejoining: Option<Joining>,
     /// Why the last attempt to enrol again led to nothing, if there was a token.
@@ -56,7 +58,7 @@ pub struct Network {
 }
 
 /// Why there is no connection (any more).
-enum Ended {
+pub(super) enum Ended {
     /// There was none.
     Failed {
         /// With addresses: for the log.
@@ -84,7 +86,7 @@ impl Network {
     pub fn new(node: Node, credentials: Credentials) -> Self {
         Self {
             node,
-            credentials,
+            credentials: Arc::new(credentials),
             address: None,
             rejoining: None,
             not_rejoined: None,
@@ -111,8 +113,21 @@ impl Network {
         self
     }
 
-    /// Keeps the node connected until `shutdown`.
-    pub async fn keep_connected(mut self, shutdown: Shutdown) {
+    /// Keeps the node connected until `shutdown`: for releases and commands, and on a lane of its own for
+    /// containments.
+    pub async fn keep_connected(self, shutdown: Shutdown) {
+        let lane = LaneNetwork {
+            node: self.node.clone(),
+            credentials: Arc::clone(&self.credentials),
+            address: self.address.clone(),
+            pace: self.pace,
+        };
+        let listening = tokio::spawn(lane.keep_listening(shutdown.clone()));
+        self.keep_updated(shutdown).await;
+        listening.abort();
+    }
+
+    async fn keep_updated(mut self, shutdown: Shutdown) {
         let mut course = Course {
             backoff: Backoff::new(self.pace, self.node.entropy().clone()),
             disconnected_at: self.node.clock().now(),
@@ -157,23 +172,13 @@ impl Network {
     }
 
     async fn open(&self) -> Result<Socket<impl AsyncRead + AsyncWrite + Unpin + use<>>, Ended> {
-        let identity = self.credentials.identity();
-        let address = self.address.as_ref().unwrap_or(&identity.address);
-        let client = identity.client(self.node.clock())?;
-        let stream = wire::connect(address, CONTROL_PLANE_NAME, &client, CONNECT_LIMIT).await?;
-        let opening = wire::open(stream, CONTROL_PLANE_NAME, PUSH_PATH, LIMITS);
-        match tokio::time::timeout(CONNECT_LIMIT, opening).await {
-            Ok(Ok(socket)) => Ok(socket),
-            Ok(Err(LinkError::Refused { status, reason })) if status == FORBIDDEN => {
-                Err(Ended::Refused(reason))
-            }
-            // Since TLS 1.3 a client hears only now that its certificate is not believed.
-            Ok(Err(error)) => Err(Ended::Failed {
-                why: error.to_string(),
-                in_public: "it does not take the connection",
-            }),
-            Err(_) => Err(WireError::Late.into()),
-        }
+        let way = Way {
+            identity: &self.credentials.identity(),
+            address: self.address.as_ref(),
+            path: PUSH_PATH,
+            limits: LIMITS,
+        };
+        way.open(self.node.clock()).await
     }
 
     async fn rejoin_if_ended(&mut self) {
@@ -241,6 +246,43 @@ impl Network {
             told.push_str(&format!(" ({})", words(error)));
         }
         Some(told)
+    }
+}
+
+/// A connection to be made.
+pub(super) struct Way<'a> {
+    /// As whom.
+    pub(super) identity: &'a NodeIdentity,
+    /// Where to, if not where that one enrolled.
+    pub(super) address: Option<&'a HostPort>,
+    /// What for.
+    pub(super) path: &'static str,
+    /// What it may cost.
+    pub(super) limits: Limits,
+}
+
+impl Way<'_> {
+    /// Makes it.
+    pub(super) async fn open(
+        &self,
+        clock: &Clock,
+    ) -> Result<Socket<impl AsyncRead + AsyncWrite + Unpin + use<>>, Ended> {
+        let address = self.address.unwrap_or(&self.identity.address);
+        let client = self.identity.client(clock)?;
+        let stream = wire::connect(address, CONTROL_PLANE_NAME, &client, CONNECT_LIMIT).await?;
+        let opening = wire::open(stream, CONTROL_PLANE_NAME, self.path, self.limits);
+        match tokio::time::timeout(CONNECT_LIMIT, opening).await {
+            Ok(Ok(socket)) => Ok(socket),
+            Ok(Err(LinkError::Refused { status, reason })) if status == FORBIDDEN => {
+                Err(Ended::Refused(reason))
+            }
+            // Since TLS 1.3 a client hears only now that its certificate is not believed.
+            Ok(Err(error)) => Err(Ended::Failed {
+                why: error.to_string(),
+                in_public: "it does not take the connection",
+            }),
+            Err(_) => Err(WireError::Late.into()),
+        }
     }
 }
 

@@ -7,25 +7,25 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
 use contract::{
-    application::SigningAlgorithm,
     frames::Outcome,
     ids::TenantId,
-    index::RegionIndex,
     jws::{JwsError, TrustRoot},
     manifest::{FORMAT, Manifest},
     release::{Release, ReleaseError},
     tenant::Region,
 };
 use host::Clock;
-use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
-use super::{Releases, Snapshot, SnapshotError, TenantRuntime, snapshot::Bodies};
+use super::{
+    Releases, Snapshot, SnapshotError, TenantRuntime,
+    index::Expected,
+    slot::Slot,
+    snapshot::{Bodies, Record},
+};
 use crate::{
-    identity::IdentityStore,
-    keys::{self, Expected, KeyRing, KeysError},
+    keys::{KeySource, KeysError},
     metrics::NodeMetrics,
 };
 
@@ -48,10 +48,8 @@ pub(crate) enum ApplyError {
     Release(#[from] ReleaseError),
     #[error("another tenant on this node has the same slug or host")]
     NameTaken,
-    #[error("the tenant's signing keys are not available: {0}")]
+    #[error("the tenant's signing keys are of no use: {0}")]
     Keys(#[from] KeysError),
-    #[error("the self-test failed: {0}")]
-    SelfTest(&'static str),
     #[error("the node is stopping")]
     Interrupted,
     #[error("it cannot be kept: {0}")]
@@ -64,10 +62,12 @@ pub(crate) struct Applier {
     pub(crate) software_version: String,
     pub(crate) trust: TrustRoot,
     pub(crate) snapshot: Arc<Snapshot>,
-    pub(crate) identity: IdentityStore,
+    pub(crate) keys: KeySource,
     pub(crate) clock: Clock,
     pub(crate) metrics: NodeMetrics,
     pub(crate) releases: Arc<Releases>,
+    /// What the region's index asks for.
+    pub(crate) expected: Expected,
     pub(crate) turn: Mutex<()>,
 }
 
@@ -102,50 +102,6 @@ impl Applier {
         }
     }
 
-    /// Serves everything on disk that still verifies. For the start, before any request.
-    pub(crate) async fn reload(&self) -> Result<(), SnapshotError> {
-        let mut runtimes = Vec::new();
-        for tenant in self.snapshot.tenants()? {
-            // A wrong key is a wrong installation and stops the start; damage costs only its tenant.
-            let record = match self.snapshot.record(tenant) {
-                Err(SnapshotError::File(error @ host::SealedFileError::WrongKey { .. })) => {
-                    return Err(error.into());
-                }
-                Err(error) => {
-                    self.alarm(tenant, None, &error.to_string());
-                    continue;
-                }
-                Ok(record) => record,
-            };
-            let Some(jws) = record.and_then(|record| record.manifest) else {
-                continue;
-            };
-            match self.restore(tenant, &jws).await {
-                Ok(runtime) => runtimes.push(Arc::new(runtime)),
-                Err(error) => self.alarm(tenant, None, &error.to_string()),
-            }
-        }
-        self.releases.swap_in(runtimes);
-        Ok(())
-    }
-
-    /// Stops serving the tenants that a newer signed index no longer names.
-    pub(crate) async fn drop_unlisted(&self, index: &RegionIndex) {
-        let _turn = self.turn.lock().await;
-        for runtime in self.releases.all() {
-            let tenant = runtime.id();
-            let newer = index.issued_at > runtime.release().manifest.issued_at;
-            if index.tenants.contains_key(&tenant) || !newer {
-                continue;
-            }
-            self.releases.swap_out(tenant);
-            tracing::warn!(%tenant, "the region's index no longer names the tenant; it is not served any more");
-            if let Err(error) = self.snapshot.drop_release(tenant) {
-                tracing::error!(%tenant, %error, "the dropped release stays on disk");
-            }
-        }
-    }
-
     async fn advance(
         &self,
         tenant: TenantId,
@@ -154,18 +110,31 @@ impl Applier {
         fresh: Bodies,
     ) -> Result<(), ApplyError> {
         self.check_addressee(tenant, &manifest)?;
-        let served = self.releases.by_id(tenant);
-        if let Some(served) = served.filter(|served| served.version() == manifest.version) {
-            let same = served.manifest_hash == Manifest::hash_of(jws);
+        let served = self.releases.find(tenant);
+        if let Some(served) = served.filter(|served| served.entry().version == manifest.version) {
+            let same = served.entry().manifest == Manifest::hash_of(jws);
             return same
                 .then_some(())
                 .ok_or(ApplyError::OtherContent(manifest.version));
         }
-        let record = self.snapshot.record(tenant)?;
+        let record = match self.snapshot.record(tenant) {
+            // It is written anew; how far it had come is known from the index as well.
+            Err(error) if error.is_damage() => None,
+            record => record?,
+        };
+        let reached = self.expected.reached(tenant);
+        if manifest.version < reached {
+            return Err(ApplyError::Rollback {
+                offered: manifest.version,
+                highest: reached,
+            });
+        }
         let highest = record.as_ref().map_or(0, |record| record.highest);
         // The very release that was accepted before is no step back: it repairs a damaged snapshot.
         let repairs = manifest.version == highest
-            && record.is_some_and(|record| record.manifest.as_deref() == Some(jws));
+            && record
+                .as_ref()
+                .is_some_and(|record| record.manifest.as_deref() == Some(jws));
         if manifest.version <= highest && !repairs {
             return Err(ApplyError::Rollback {
                 offered: manifest.version,
@@ -173,10 +142,10 @@ impl Applier {
             });
         }
         let version = manifest.version;
-        let Candidate { runtime, bodies } = self.rehearse(manifest, jws, fresh).await?;
+        let Candidate { runtime, bodies } = self.rehearse(manifest, jws, (fresh, record)).await?;
         let runtime = Arc::new(runtime);
         self.seal(&runtime, jws, bodies).await?;
-        self.releases.swap_in(vec![runtime]);
+        self.releases.swap_in(vec![Slot::open(runtime)]);
         self.metrics.release_applied();
         tracing::info!(%tenant, version, "release applied");
         Ok(())
@@ -190,22 +159,19 @@ impl Applier {
         bodies: Bodies,
     ) -> Result<(), ApplyError> {
         let (snapshot, runtime) = (Arc::clone(&self.snapshot), Arc::clone(runtime));
-        let jws = jws.to_owned();
+        let (jws, software) = (jws.to_owned(), self.software_version.clone());
         let written = tokio::task::spawn_blocking(move || {
-            snapshot.store(&runtime.release().manifest, &jws, &bodies)
+            snapshot.store(&runtime.release().manifest, &jws, &bodies, &software)
         });
         written.await.map_err(|_| ApplyError::Interrupted)??;
         Ok(())
     }
 
-    async fn restore(&self, tenant: TenantId, jws: &str) -> Result<TenantRuntime, ApplyError> {
-        let manifest = Manifest::verify(jws, &self.trust)?;
-        self.check_addressee(tenant, &manifest)?;
-        let candidate = self.rehearse(manifest, jws, Bodies::new()).await?;
-        Ok(candidate.runtime)
-    }
-
-    fn check_addressee(&self, tenant: TenantId, manifest: &Manifest) -> Result<(), ApplyError> {
+    pub(super) fn check_addressee(
+        &self,
+        tenant: TenantId,
+        manifest: &Manifest,
+    ) -> Result<(), ApplyError> {
         if manifest.format > FORMAT {
             return Err(ReleaseError::Format(manifest.format).into());
         }
@@ -226,55 +192,48 @@ impl Applier {
         &self,
         manifest: Manifest,
         jws: &str,
-        fresh: Bodies,
+        (fresh, record): (Bodies, Option<Record>),
     ) -> Result<Candidate, ApplyError> {
         let tenant = manifest.tenant;
-        let mut bodies = fresh;
-        for hash in manifest.sections.values() {
-            if !bodies.contains_key(hash) {
-                let kept = self.snapshot.section(tenant, hash);
-                bodies.extend(kept.map(|body| (hash.clone(), body)));
-            }
-        }
+        let bodies = self.bodies(&manifest, fresh, record);
         let release = Release::assemble(manifest, |hash| bodies.get(hash).map(String::as_str))?;
         if self.releases.name_taken(&release.tenant) {
             return Err(ApplyError::NameTaken);
         }
-        let now = self.clock.now();
         let keys = match self.releases.by_id(tenant) {
             Some(served) => Arc::clone(&served.keys),
-            None => keys::load_or_make(&self.identity, tenant, now).await?,
+            None => self.keys.of(tenant),
         };
-        self_test(&keys, &release.tenant.issuer, now)?;
+        let issuer = &release.tenant.issuer;
+        keys.load(issuer).await?;
+        keys.prove(issuer, self.clock.now())?;
         let runtime = TenantRuntime::new(release, Manifest::hash_of(jws), keys);
         Ok(Candidate { runtime, bodies })
     }
 
-    fn alarm(&self, tenant: TenantId, version: Option<u64>, reason: &str) {
+    /// The content of the manifest's sections: what came with it, and what lies on disk.
+    pub(super) fn bodies(
+        &self,
+        manifest: &Manifest,
+        fresh: Bodies,
+        record: Option<Record>,
+    ) -> Bodies {
+        let mut packed = record.map(|record| record.bodies).unwrap_or_default();
+        let mut bodies = fresh;
+        for hash in manifest.sections.values() {
+            if !bodies.contains_key(hash) {
+                let kept = packed.remove(hash);
+                let kept = kept.or_else(|| self.snapshot.section(manifest.tenant, hash));
+                bodies.extend(kept.map(|body| (hash.clone(), body)));
+            }
+        }
+        bodies
+    }
+
+    pub(super) fn alarm(&self, tenant: TenantId, version: Option<u64>, reason: &str) {
         self.metrics.release_rejected();
         tracing::error!(%tenant, version, reason, "ALARM: release refused; the last good one stays");
     }
-}
-
-/// Mints and verifies a token of each algorithm, the way a request would.
-fn self_test(keys: &KeyRing, issuer: &str, now: DateTime<Utc>) -> Result<(), ApplyError> {
-    let issued = now.timestamp();
-    let claims = json!({ "iss": issuer, "aud": issuer, "iat": issued, "exp": issued + 60 });
-    let expected = Expected {
-        typ: "at+jwt",
-        issuer,
-        audience: Some(issuer),
-        now,
-        accept_expired: false,
-    };
-    for algorithm in SigningAlgorithm::ALL {
-        let token = keys
-            .sign(algorithm, "at+jwt", &claims)
-            .map_err(|_| ApplyError::SelfTest("a token could not be signed"))?;
-        keys.verify::<Value>(&token, &expected)
-            .map_err(|_| ApplyError::SelfTest("a token of its own was not believed"))?;
-    }
-    Ok(())
 }
 
 /// Whether `ours` is at least `needed`, both `major.minor.patch`. What cannot be read is not satisfied.

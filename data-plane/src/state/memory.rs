@@ -11,10 +11,11 @@ use std::{
 
 use async_trait::async_trait;
 use chrono::{DateTime, Duration, Utc};
+use contract::ids::TenantId;
 use host::Clock;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::{Admission, Pace, StateError, StateKey, StateStore};
+use super::{Admission, Kind, Pace, StateError, StateKey, StateStore};
 
 const FIRST_SWEEP: usize = 4096;
 
@@ -132,6 +133,27 @@ impl StateStore for MemoryState {
         let values = self.values();
         let entry = values.alive(&key.to_string(), self.clock.now());
         Ok(entry.map(|entry| entry.value.clone()))
+    }
+
+    async fn values(
+        &self,
+        kind: Kind,
+        tenant: TenantId,
+        most: usize,
+    ) -> Result<Vec<Vec<u8>>, StateError> {
+        let (start, now) = (
+            StateKey::new(kind, tenant, "").to_string(),
+            self.clock.now(),
+        );
+        let values = self.values();
+        let alive = values
+            .map
+            .iter()
+            .filter(|(key, entry)| key.starts_with(&start) && now < entry.ends);
+        Ok(alive
+            .take(most)
+            .map(|(_, entry)| entry.value.clone())
+            .collect())
     }
 
     async fn take(&self, key: StateKey<'_>) -> Result<Option<Vec<u8>>, StateError> {

@@ -8,12 +8,13 @@ use std::{sync::LazyLock, time::Duration as Wait};
 
 use async_trait::async_trait;
 use chrono::Duration;
+use contract::ids::TenantId;
 use redis::{
     AsyncCommands, Client, ExistenceCheck, RedisError, Script, SetExpiry, SetOptions,
     aio::{ConnectionManager, ConnectionManagerConfig},
 };
 
-use super::{Admission, Pace, StateError, StateKey, StateStore};
+use super::{Admission, Kind, Pace, StateError, StateKey, StateStore};
 
 const ANSWER_WITHIN: Wait = Wait::from_millis(500);
 const CONNECT_WITHIN: Wait = Wait::from_secs(2);
@@ -60,6 +61,9 @@ static GIVE_BACK: LazyLock<Script> = LazyLock::new(|| {
         ",
     )
 });
+
+/// Keys that one step of a scan looks at.
+const SCANNED_AT_ONCE: usize = 1000;
 
 /// State in Redis.
 #[derive(Clone)]
@@ -130,6 +134,38 @@ impl StateStore for RedisState {
 
     async fn get(&self, key: StateKey<'_>) -> Result<Option<Vec<u8>>, StateError> {
         Ok(self.connection.clone().get(self.name(key)).await?)
+    }
+
+    async fn values(
+        &self,
+        kind: Kind,
+        tenant: TenantId,
+        most: usize,
+    ) -> Result<Vec<Vec<u8>>, StateError> {
+        let mut connection = self.connection.clone();
+        let pattern = format!("{}*", self.name(StateKey::new(kind, tenant, "")));
+        let mut found = Vec::new();
+        let mut cursor = 0_u64;
+        loop {
+            let (next, keys): (u64, Vec<String>) = redis::cmd("SCAN")
+                .arg(cursor)
+                .arg("MATCH")
+                .arg(&pattern)
+                .arg("COUNT")
+                .arg(SCANNED_AT_ONCE)
+                .query_async(&mut connection)
+                .await?;
+            if !keys.is_empty() {
+                let values: Vec<Option<Vec<u8>>> = connection.mget(&keys).await?;
+                // One that is absent ended between the two questions.
+                found.extend(values.into_iter().flatten());
+            }
+            cursor = next;
+            if cursor == 0 || found.len() >= most {
+                found.truncate(most);
+                return Ok(found);
+            }
+        }
     }
 
     async fn take(&self, key: StateKey<'_>) -> Result<Option<Vec<u8>>, StateError> {

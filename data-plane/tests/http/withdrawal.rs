@@ -7,7 +7,7 @@ use std::sync::{
 
 use async_trait::async_trait;
 use chrono::Duration;
-use contract::ids::TypedId;
+use contract::ids::{TenantId, TypedId};
 use data_plane::state::{
     Admission, Kind, Pace, StateError, StateKey, StateStore, memory::MemoryState,
 };
@@ -140,6 +140,14 @@ impl StateStore for Slow {
     }
     async fn give_back(&self, key: StateKey<'_>, number: u64) -> Result<(), StateError> {
         self.memory.give_back(key, number).await
+    }
+    async fn values(
+        &self,
+        kind: Kind,
+        tenant: TenantId,
+        most: usize,
+    ) -> Result<Vec<Vec<u8>>, StateError> {
+        self.memory.values(kind, tenant, most).await
     }
     async fn delete(&self, key: StateKey<'_>) -> Result<(), StateError> {
         self.memory.delete(key).await

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use contract::{
     frames::{Down, Outcome, Up},
     ids::{NodeId, TenantId, TypedId, UserId},
-    index::{IndexEntry, RegionIndex},
+    index::{self, Bucket, BucketHashes, Entries, IndexEntry, RegionIndex},
     jws::{ReleaseSigner, TrustRoot},
     manifest::{FORMAT, Manifest},
     policies::PolicySet,
@@ -106,20 +106,37 @@ impl ControlPlane {
         draft.manifest.sign(&self.signer).expect("a signature")
     }
 
-    pub fn index(&self, at: DateTime<Utc>, drafts: &[&Draft]) -> String {
-        let entry = |draft: &&Draft| {
+    /// The frames of an index of these releases: the documents, then the index.
+    pub fn index(&self, at: DateTime<Utc>, drafts: &[&Draft]) -> Vec<Down> {
+        let mut buckets: BTreeMap<Bucket, Entries> = BTreeMap::new();
+        for draft in drafts {
+            let tenant = draft.manifest.tenant;
             let entry = IndexEntry {
                 version: draft.manifest.version,
                 manifest: Manifest::hash_of(&self.sign(draft)),
             };
-            (draft.manifest.tenant, entry)
-        };
+            let entries = buckets.entry(Bucket::of(tenant)).or_default();
+            entries.insert(tenant, entry);
+        }
+        let documents = buckets.iter().map(|(bucket, entries)| {
+            let body = index::document(entries).expect("small").expect("not empty");
+            (*bucket, body)
+        });
+        let documents: Vec<(Bucket, String)> = documents.collect();
+        let names = documents.iter();
         let index = RegionIndex {
             region: "local".parse().expect("a region"),
             issued_at: at,
-            tenants: drafts.iter().map(entry).collect(),
+            buckets: names
+                .map(|(bucket, body)| (*bucket, ContentHash::of(body.as_bytes())))
+                .collect(),
         };
-        index.sign(&self.signer).expect("a signature")
+        let jws = index.sign(&self.signer).expect("a signature");
+        let documents = documents.into_iter();
+        documents
+            .map(|(bucket, body)| Down::Bucket { bucket, body })
+            .chain([Down::Index { jws }])
+            .collect()
     }
 }
 
@@ -245,15 +262,11 @@ pub struct Link {
 impl Link {
     /// Connects and swallows the greeting.
     pub async fn connect(node: &Node) -> Self {
-        let (mut link, holds) = Self::greet(node).await;
-        for _ in 0..holds {
-            assert!(matches!(link.hear().await, Up::Keys { .. }));
-        }
-        link
+        Self::greet(node).await.0
     }
 
-    /// Connects and returns how many releases the node says it holds.
-    pub async fn greet(node: &Node) -> (Self, usize) {
+    /// Connects and returns the names of what the node says it holds.
+    pub async fn greet(node: &Node) -> (Self, BucketHashes) {
         let (down, from_control) = mpsc::channel(64);
         let (to_control, up) = mpsc::channel(64);
         let node = node.clone();
@@ -266,7 +279,7 @@ impl Link {
         });
         let mut link = Self { down, up };
         match link.hear().await {
-            Up::Hello { holds, .. } => (link, holds.len()),
+            Up::Hello { buckets, .. } => (link, buckets),
             other => panic!("expected a greeting, heard {other:?}"),
         }
     }
@@ -274,6 +287,24 @@ impl Link {
     pub async fn tell(&self, frame: &Down) {
         let text = serde_json::to_string(frame).expect("a frame");
         self.tell_text(text).await;
+    }
+
+    pub async fn tell_all(&self, frames: Vec<Down>) {
+        for frame in &frames {
+            self.tell(frame).await;
+        }
+    }
+
+    /// Asks what the node holds of a tenant's bucket.
+    pub async fn holds(&mut self, tenant: TenantId) -> Entries {
+        let buckets = vec![Bucket::of(tenant)];
+        self.tell(&Down::Compare { buckets }).await;
+        loop {
+            if let Up::Holds { bucket, holds } = self.hear().await {
+                assert_eq!(bucket, Bucket::of(tenant));
+                return holds;
+            }
+        }
     }
 
     pub async fn tell_text(&self, text: String) {

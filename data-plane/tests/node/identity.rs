@@ -264,7 +264,7 @@ async fn nodes_that_race_make_the_same_keys_r_key_03() {
         .await;
         let jwks: Vec<_> = nodes
             .iter()
-            .map(|node| node.tenant(tenant(1)).expect("held").keys().jwks())
+            .map(|node| node.tenant(tenant(1)).expect("held").keys().jwks().unwrap())
             .collect();
         assert!(jwks.iter().all(|keys| *keys == jwks[0]));
         let store = open(&machine).await;

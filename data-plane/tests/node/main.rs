@@ -25,3 +25,4 @@ mod push;
 mod releases;
 mod row_security;
 mod sessions;
+mod states;

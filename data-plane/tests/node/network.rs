@@ -78,10 +78,10 @@ async fn a_lost_connection_is_made_again_and_nothing_stops_meanwhile_r_node_07()
 
     fabric.come_back().await;
     let mut session = fabric.session().await;
-    let Up::Hello { holds, .. } = session.hear().await else {
+    let Up::Hello { buckets, .. } = session.hear().await else {
         panic!("expected a greeting");
     };
-    assert_eq!(holds.len(), 1);
+    assert_eq!(buckets.len(), 1);
     machine.connected().await;
 }
 

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::harness::{ControlPlane, Link, Machine, tenant, user};
 
 #[tokio::test]
-async fn public_keys_are_reported_when_made_and_on_every_greeting_r_key_03() {
+async fn public_keys_are_reported_when_made_and_whenever_asked_for_r_key_03() {
     let (machine, control) = (Machine::new(), ControlPlane::new());
     let node = machine.start().await;
     let mut link = Link::connect(&node).await;
@@ -38,12 +38,48 @@ async fn public_keys_are_reported_when_made_and_on_every_greeting_r_key_03() {
         assert!(!text.contains(private), "{private}");
     }
     drop(link);
-    let (mut link, holds) = Link::greet(&node).await;
-    assert_eq!(holds, 1);
-    let Up::Keys { keys: again, .. } = link.hear().await else {
+    drop(node);
+    // Also by a node that has not read them yet, and of tenants that it holds.
+    let node = machine.start().await;
+    let (mut link, names) = Link::greet(&node).await;
+    assert_eq!(names.len(), 1);
+    let tenants = vec![tenant(2), tenant(1)];
+    link.tell(&Down::AskKeys { tenants }).await;
+    let Up::Keys {
+        tenant: whose,
+        keys: again,
+    } = link.hear().await
+    else {
         panic!("expected keys");
     };
-    assert_eq!(again, keys);
+    assert_eq!((whose, again), (tenant(1), keys));
+}
+
+#[tokio::test]
+async fn keys_that_had_to_be_made_anew_are_reported_unasked_r_key_03() {
+    let (machine, control) = (Machine::new(), ControlPlane::new());
+    let node = machine.start().await;
+    let mut link = Link::connect(&node).await;
+    let draft = control.draft(tenant(1), "acme", 1);
+    assert_eq!(link.release(&control, &draft).await, Outcome::Applied);
+    let Up::Keys { keys: before, .. } = link.hear().await else {
+        panic!("expected keys");
+    };
+    drop((link, node));
+    machine.sql("DELETE FROM signing_keys").await;
+    let node = machine.start().await;
+    let mut link = Link::connect(&node).await;
+    let runtime = node.tenant(tenant(1)).expect("it is held");
+    assert!(!runtime.is_warm());
+    runtime.warm().await.expect("the database answers");
+    let Up::Keys { keys: after, .. } = link.hear().await else {
+        panic!("expected keys");
+    };
+    assert_eq!(runtime.keys().public_keys().unwrap(), after);
+    assert_ne!(after, before);
+    // Once.
+    link.tell(&Down::Ping { nonce: 1 }).await;
+    assert_eq!(link.hear().await, Up::Pong { nonce: 1 });
 }
 
 fn invite(machine: &Machine, delivery: Delivery) -> Command {

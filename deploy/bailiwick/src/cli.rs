@@ -41,6 +41,11 @@ pub enum Command {
     /// Whoever can read the data directory may use it, whether `up` is running or not. Each use is
     /// written to the audit log.
     Token(Token),
+    /// Check the receipt of a containment, offline
+    ///
+    /// Needs nothing but the receipt and the trust root: no network, no data directory. Ends with 1 and the
+    /// reason if any part of the receipt does not hold.
+    Verify(Verify),
 }
 
 /// `bailiwick up`.
@@ -91,6 +96,17 @@ pub struct Token {
     /// How long it is valid, at most 1h: 90s, 15m, 1h
     #[arg(long, default_value = "15m", value_parser = parse_ttl)]
     pub ttl: TimeDelta,
+}
+
+/// `bailiwick verify`.
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// The receipt, as it was downloaded
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Whom to believe: trust.json of a data directory, or `/v1/trust-root`, fetched before it is needed
+    #[arg(long, value_name = "FILE")]
+    pub trust: PathBuf,
 }
 
 /// Flags that every subcommand knows.

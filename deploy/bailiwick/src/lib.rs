@@ -7,6 +7,8 @@
 //!
 //! `control-plane` runs the control plane alone, for nodes that connect over the network.
 //!
+//! `verify` needs no installation at all.
+//!
 //! The way through: [`cli`] and [`config`] → [`up`], [`control`] or [`token`] → [`planes`] → [`surfaces`]. A method of a
 //! plane that only this crate needs is a sign that logic leaked into composition.
 
@@ -22,6 +24,7 @@ mod refused;
 pub mod surfaces;
 pub mod token;
 pub mod up;
+pub mod verify;
 
 use std::io::{self, Write};
 
@@ -53,6 +56,7 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
             let minted = token::mint(&config, &token).await?;
             say(minted.expose())
         }
+        Command::Verify(asked) => say(verify::run(&asked)?),
     }
 }
 

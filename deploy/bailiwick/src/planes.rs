@@ -146,8 +146,30 @@ pub struct NodeParts {
 }
 
 impl Planes {
-    /// Keeps the node linked to the control plane until the process stops.
+    /// Keeps the node linked to the control plane until the process stops, for releases and for containments.
     pub async fn keep_linked(self, shutdown: Shutdown) {
+        let listening = self.clone().keep_listening(shutdown.clone());
+        tokio::join!(self.keep_updated(shutdown), listening);
+    }
+
+    async fn keep_listening(self, shutdown: Shutdown) {
+        while !shutdown.is_requested() {
+            let ours = self.control_plane.attach_lane();
+            let link = NodeLink {
+                from_control: ours.to_node,
+                to_control: ours.from_node,
+            };
+            tokio::select! {
+                () = shutdown.requested() => return,
+                () = self.node.run_lane(link) => {
+                    tracing::warn!("the node lost its lane of containments; linking again");
+                    tokio::time::sleep(RELINK_PAUSE).await;
+                }
+            }
+        }
+    }
+
+    async fn keep_updated(self, shutdown: Shutdown) {
         while !shutdown.is_requested() {
             let ours = self.control_plane.attach_node();
             let link = NodeLink {

@@ -78,6 +78,7 @@ impl Sockets {
     /// Certificate or key cannot be used, or the workers cannot start.
     pub fn serve(self, operators: Operators<'_>, node: &Node) -> Result<[Server; 2], Failure> {
         let setting = operators.setting;
+        node.listens_at(local(&self.auth)?, setting.config.tls.is_some());
         let node = node.clone();
         let tenants = move |routes: &mut ServiceConfig| {
             data_plane::http::configure(routes, &node);

@@ -123,12 +123,32 @@ pub async fn accept<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
+    let (socket, _) = accept_any(stream, &[path], verdict, limits).await?;
+    Ok(socket)
+}
+
+/// Turns a connection into a link, if it asks for one of `paths` and `verdict` allows it; tells which.
+///
+/// # Errors
+/// See [`LinkError`].
+pub async fn accept_any<S>(
+    stream: S,
+    paths: &[&'static str],
+    verdict: Result<(), Turned>,
+    limits: Limits,
+) -> Result<(Socket<S>, &'static str), LinkError>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut asked = "";
     // The handshake's error type is tungstenite's, and large.
     #[allow(clippy::result_large_err)]
     let judge = |request: &Request, response: Accepted| -> Result<Accepted, ErrorResponse> {
-        let verdict = match request.uri().path() == path {
-            true => verdict,
-            false => Err(Turned {
+        let found = paths.iter().find(|path| **path == request.uri().path());
+        asked = found.copied().unwrap_or_default();
+        let verdict = match found {
+            Some(_) => verdict,
+            None => Err(Turned {
                 status: StatusCode::NOT_FOUND,
                 reason: "there is nothing here".to_owned(),
             }),
@@ -142,9 +162,10 @@ where
             }
         }
     };
-    accept_hdr_async_with_config(stream, judge, Some(config(limits)))
+    let socket = accept_hdr_async_with_config(stream, judge, Some(config(limits)))
         .await
-        .map_err(refused)
+        .map_err(refused)?;
+    Ok((socket, asked))
 }
 
 /// Carries frames between the connection and the link until either side is done.

@@ -211,3 +211,18 @@ async fn a_refusal_says_why() {
         );
     }
 }
+
+#[tokio::test]
+async fn one_of_several_paths_is_told() {
+    for (path, expected) in [
+        ("/here", Some("/here")),
+        ("/there", Some("/there")),
+        ("/", None),
+    ] {
+        let (left, right) = tokio::io::duplex(16 * 1024);
+        let accepting = accept_any(left, &["/here", "/there"], Ok(()), LIMITS);
+        let (accepted, opened) = tokio::join!(accepting, open(right, NAME, path, LIMITS));
+        assert_eq!(opened.is_ok(), expected.is_some(), "{path}");
+        assert_eq!(accepted.ok().map(|(_, path)| path), expected);
+    }
+}

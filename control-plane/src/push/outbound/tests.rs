@@ -1,15 +1,19 @@
-//! A node that stops reading keeps nothing of ours waiting.
+//! A node that stops reading keeps nothing of ours waiting, and is asked what it missed.
 
 use contract::{
-    frames::Up,
+    frames::{Down, Up},
     ids::{NodeId, TypedId},
 };
 use host::{Clock, Entropy, Kek};
+use tokio::task::JoinHandle;
 
 use super::*;
 use crate::{
     ControlPlaneConfig, RegionPlace,
-    push::session::{self, Proof},
+    push::{
+        session::{self, Proof},
+        state::tests::flood,
+    },
 };
 
 #[tokio::test]
@@ -28,8 +32,7 @@ async fn a_node_that_takes_no_frame_is_silent_and_one_that_left_is_gone() {
     assert!(matches!(gone, Err(Ended::Gone)), "{gone:?}");
 }
 
-#[tokio::test]
-async fn a_node_that_takes_no_frame_holds_no_connection_to_the_database() {
+async fn control_plane() -> ControlPlane {
     // In memory there is one connection: whoever holds it keeps everybody else out.
     let cp = ControlPlane::open(ControlPlaneConfig {
         database_url: "sqlite::memory:".into(),
@@ -46,7 +49,14 @@ async fn a_node_that_takes_no_frame_holds_no_connection_to_the_database() {
     .await
     .unwrap();
     cp.ensure_platform_tenant().await.unwrap();
-    let (down, mut to_node) = mpsc::channel(1);
+    cp
+}
+
+/// A node that greeted, at the end of a link that takes one frame.
+async fn greeted(
+    cp: &ControlPlane,
+) -> (JoinHandle<Ended>, mpsc::Receiver<Text>, mpsc::Sender<Text>) {
+    let (down, to_node) = mpsc::channel(1);
     let (from_node, up) = mpsc::channel(1);
     let session = tokio::spawn(session::run(
         cp.clone(),
@@ -58,11 +68,18 @@ async fn a_node_that_takes_no_frame_holds_no_connection_to_the_database() {
         node: NodeId::from_uuid(uuid::Uuid::from_u128(1)),
         region: "local".parse().unwrap(),
         version: "0.1.0".into(),
-        holds: Vec::new(),
+        buckets: Default::default(),
     };
     let hello = serde_json::to_string(&hello).unwrap();
     from_node.send(hello.into()).await.unwrap();
-    // The index comes out, so the comparison has begun; its next frames find the link full.
+    (session, to_node, from_node)
+}
+
+#[tokio::test]
+async fn a_node_that_takes_no_frame_holds_no_connection_to_the_database() {
+    let cp = control_plane().await;
+    let (session, mut to_node, _from_node) = greeted(&cp).await;
+    // The first frame comes out, so the comparison has begun; its next frames find the link full.
     to_node.recv().await.unwrap();
     while to_node.is_empty() {
         tokio::time::sleep(Duration::from_millis(5)).await;
@@ -73,5 +90,34 @@ async fn a_node_that_takes_no_frame_holds_no_connection_to_the_database() {
         let tx = tx.await.expect("a free connection").unwrap();
         tx.roll_back().await.unwrap();
     }
+    session.abort();
+}
+
+#[tokio::test]
+async fn a_node_that_fell_too_far_behind_is_asked_what_it_holds() {
+    let cp = control_plane().await;
+    let (session, mut to_node, from_node) = greeted(&cp).await;
+    let region = cp.region(&"local".parse().unwrap()).await.unwrap();
+    // It has greeted, and reads nothing.
+    while to_node.is_empty() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let bucket = flood(&region, 77);
+    let mut frames = Vec::new();
+    loop {
+        let text = tokio::time::timeout(Duration::from_secs(5), to_node.recv());
+        let text = text.await.expect("a frame").expect("the session goes on");
+        match serde_json::from_str(&text).unwrap() {
+            Down::Compare { buckets } => break assert_eq!(buckets, [bucket]),
+            frame => frames.push(frame),
+        }
+    }
+    // Nothing was told that it could not use: after the document and the new index, it is asked.
+    assert!(matches!(frames.pop(), Some(Down::Index { .. })));
+    assert!(matches!(frames.pop(), Some(Down::Bucket { bucket: of, .. }) if of == bucket));
+    // From then on it is in step.
+    let holds = region.bucket(bucket).1;
+    let held = serde_json::to_string(&Up::Holds { bucket, holds }).unwrap();
+    from_node.send(held.into()).await.unwrap();
     session.abort();
 }

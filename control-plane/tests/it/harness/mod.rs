@@ -1,6 +1,7 @@
 //! The stage: a control plane on a database of its own, people with roles, and a node.
 
 mod bell;
+mod lane;
 mod node;
 pub mod wired;
 
@@ -25,7 +26,10 @@ use host::{Clock, Entropy, Kek, ManualClock};
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection, QueryResult, Statement};
 
 use self::bell::Bell;
-pub use self::node::FakeNode;
+pub use self::{
+    lane::FakeLane,
+    node::{FakeNode, IMPACT},
+};
 
 /// A control plane with its platform founded, and a clock to advance.
 pub struct World {

@@ -3,16 +3,25 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use contract::{
-    frames::{Command, CommandOutcome, Delivery, Down, Held, Outcome, Up},
+    frames::{Command, CommandOutcome, Delivery, Down, Outcome, Up},
     ids::{NodeId, TenantId, TypedId},
+    index::{self, Bucket, BucketHashes, Entries, IndexEntry, RegionIndex},
     jws::TrustRoot,
     manifest::Manifest,
+    receipt::Impact,
     release::Release,
     section::ContentHash,
 };
 use control_plane::{ControlPlane, NodeLink};
 use tokio::task::JoinHandle;
 
+/// What everything hits that could be contained.
+pub const IMPACT: Impact = Impact {
+    users: 1,
+    sessions: 2,
+    grants: 3,
+    at_least: false,
+};
 /// Longest wait for a frame.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -21,33 +30,61 @@ pub struct FakeNode {
     link: Option<NodeLink>,
     trust: TrustRoot,
     sections: BTreeMap<ContentHash, String>,
-    pub held: BTreeMap<TenantId, Held>,
+    /// What it serves, or says that it serves.
+    pub holds: Entries,
+    /// The manifests it heard.
+    offered: BTreeMap<(TenantId, u64), ContentHash>,
+    documents: BTreeMap<ContentHash, (Bucket, String)>,
+    /// The buckets it was asked about.
+    pub asked: Vec<Bucket>,
+    /// The bytes of all frames it heard.
+    pub bytes: usize,
     obeying: Option<JoinHandle<()>>,
 }
 
 impl FakeNode {
     /// Connects and greets as node number `number`.
-    pub async fn greet(cp: &ControlPlane, number: u128, holds: Vec<Held>) -> Self {
+    pub async fn greet(
+        cp: &ControlPlane,
+        number: u128,
+        holds: Vec<(TenantId, IndexEntry)>,
+    ) -> Self {
         let id = NodeId::from_uuid(uuid::Uuid::from_u128(number));
         let node = Self {
             id,
             link: Some(cp.attach_node()),
             trust: cp.trust_root(),
             sections: BTreeMap::new(),
-            held: holds
-                .iter()
-                .map(|held| (held.tenant, held.clone()))
-                .collect(),
+            holds: holds.into_iter().collect(),
+            offered: BTreeMap::new(),
+            documents: BTreeMap::new(),
+            asked: Vec::new(),
+            bytes: 0,
             obeying: None,
         };
-        node.say(&Up::Hello {
+        let hello = Up::Hello {
             node: id,
             region: "local".parse().unwrap(),
             version: "0.1.0".to_owned(),
-            holds,
-        })
-        .await;
+            buckets: node.names(),
+        };
+        node.say(&hello).await;
         node
+    }
+
+    /// The names of what it holds.
+    fn names(&self) -> BucketHashes {
+        let buckets = Bucket::all().map(|bucket| (bucket, index::document(&self.bucket(bucket))));
+        let named = |(bucket, body): (_, Result<Option<String>, _>)| {
+            Some((bucket, ContentHash::of(body.unwrap()?.as_bytes())))
+        };
+        buckets.filter_map(named).collect()
+    }
+
+    fn bucket(&self, bucket: Bucket) -> Entries {
+        let mut entries = self.holds.clone();
+        entries.retain(|tenant, _| Bucket::of(*tenant) == bucket);
+        entries
     }
 
     pub async fn say(&self, frame: &Up) {
@@ -66,7 +103,47 @@ impl FakeNode {
         let text = tokio::time::timeout(PATIENCE, link.to_node.recv())
             .await
             .expect("a frame within the time");
-        text.map(|text| serde_json::from_str(&text).unwrap())
+        let text = text?;
+        self.bytes += text.len();
+        let frame = serde_json::from_str(&text).unwrap();
+        if let Down::Compare { buckets } = &frame {
+            self.answer(buckets).await;
+        }
+        Some(frame)
+    }
+
+    /// Says what it holds of the buckets.
+    async fn answer(&mut self, buckets: &[Bucket]) {
+        for bucket in buckets {
+            self.asked.push(*bucket);
+            let (bucket, holds) = (*bucket, self.bucket(*bucket));
+            self.say(&Up::Holds { bucket, holds }).await;
+        }
+    }
+
+    /// Hears frames up to the next index, and tells what it names, as far as documents came with it.
+    pub async fn hear_index(&mut self) -> (RegionIndex, Entries) {
+        loop {
+            match self.hear().await.expect("the control plane is there") {
+                Down::Bucket { bucket, body } => {
+                    let name = ContentHash::of(body.as_bytes());
+                    self.documents.insert(name, (bucket, body));
+                }
+                Down::Index { jws } => {
+                    let index = RegionIndex::verify(&jws, &self.trust).unwrap();
+                    let mut entries = Entries::new();
+                    for (bucket, hash) in &index.buckets {
+                        if let Some((named, body)) = self.documents.get(hash) {
+                            assert_eq!(named, bucket);
+                            entries.extend(index::read_document(*bucket, hash, body).unwrap());
+                        }
+                    }
+                    return (index, entries);
+                }
+                Down::Ping { .. } => {}
+                other => panic!("{other:?}"),
+            }
+        }
     }
 
     /// Hears frames up to the next release and tells how many sections came with it.
@@ -79,18 +156,33 @@ impl FakeNode {
                     self.sections.insert(hash, body);
                     sections += 1;
                 }
-                Down::Release { tenant, manifest } => {
-                    let manifest = Manifest::verify(&manifest, &self.trust).unwrap();
+                Down::Release {
+                    tenant,
+                    manifest: manifest_jws,
+                } => {
+                    let manifest = Manifest::verify(&manifest_jws, &self.trust).unwrap();
+                    let hash = Manifest::hash_of(&manifest_jws);
                     assert_eq!(manifest.tenant, tenant);
+                    self.offered.insert((tenant, manifest.version), hash);
                     return (tenant, manifest.version, sections);
                 }
-                Down::Index { .. } | Down::Ping { .. } => {}
+                Down::Index { .. }
+                | Down::Bucket { .. }
+                | Down::Compare { .. }
+                | Down::AskKeys { .. }
+                | Down::Ping { .. } => {}
                 other => panic!("{other:?}"),
             }
         }
     }
 
-    pub async fn ack(&self, tenant: TenantId, version: u64, outcome: Outcome) {
+    pub async fn ack(&mut self, tenant: TenantId, version: u64, outcome: Outcome) {
+        if outcome == Outcome::Applied
+            && let Some(manifest) = self.offered.get(&(tenant, version)).cloned()
+        {
+            let entry = IndexEntry { version, manifest };
+            self.holds.insert(tenant, entry);
+        }
         self.say(&Up::Ack {
             tenant,
             version,
@@ -113,7 +205,11 @@ impl FakeNode {
             link: self.link.take(),
             trust: self.trust.clone(),
             sections: std::mem::take(&mut self.sections),
-            held: self.held.clone(),
+            holds: self.holds.clone(),
+            offered: std::mem::take(&mut self.offered),
+            documents: BTreeMap::new(),
+            asked: Vec::new(),
+            bytes: 0,
             obeying: None,
         };
         self.obeying = Some(tokio::spawn(async move { worker.serve().await }));
@@ -135,9 +231,14 @@ impl FakeNode {
                 Down::Section { hash, body } => {
                     self.sections.insert(hash, body);
                 }
-                Down::Release { tenant, manifest } => {
-                    let manifest = Manifest::verify(&manifest, &self.trust).unwrap();
+                Down::Release {
+                    tenant,
+                    manifest: jws,
+                } => {
+                    let manifest = Manifest::verify(&jws, &self.trust).unwrap();
                     let version = manifest.version;
+                    let hash = Manifest::hash_of(&jws);
+                    self.offered.insert((tenant, version), hash);
                     let body = |hash: &ContentHash| self.sections.get(hash).map(String::as_str);
                     let outcome = match Release::assemble(manifest, body) {
                         Ok(_) => Outcome::Applied,
@@ -148,22 +249,33 @@ impl FakeNode {
                     self.ack(tenant, version, outcome).await;
                 }
                 Down::Command { id, command, .. } => {
-                    let Command::InviteUser {
-                        delivery, email, ..
-                    } = command;
-                    let outcome = match delivery {
-                        _ if email.starts_with("unreachable") => CommandOutcome::Failed {
-                            reason: "the mail server refuses it".to_owned(),
-                        },
-                        Delivery::Return => CommandOutcome::Link {
+                    let outcome = match command {
+                        Command::InviteUser { email, .. } if email.starts_with("unreachable") => {
+                            CommandOutcome::Failed {
+                                reason: "the mail server refuses it".to_owned(),
+                            }
+                        }
+                        Command::InviteUser {
+                            delivery: Delivery::Return,
+                            email,
+                            ..
+                        } => CommandOutcome::Link {
                             url: format!("http://node/invite?for={email}"),
                         },
-                        Delivery::Mail => CommandOutcome::Done,
+                        Command::InviteUser { .. } => CommandOutcome::Done,
+                        Command::CountContained { .. } => {
+                            CommandOutcome::Counted { impact: IMPACT }
+                        }
                     };
                     self.say(&Up::CommandResult { id, outcome }).await;
                 }
                 Down::Ping { nonce } => self.say(&Up::Pong { nonce }).await,
-                Down::Index { .. } | Down::Authorities { .. } | Down::Certificate { .. } => {}
+                Down::Compare { buckets } => self.answer(&buckets).await,
+                Down::Index { .. }
+                | Down::Bucket { .. }
+                | Down::AskKeys { .. }
+                | Down::Authorities { .. }
+                | Down::Certificate { .. } => {}
             }
         }
     }

@@ -1,5 +1,7 @@
 //! A node as it is outside: enrolled, and connected over mutual TLS to one of several replicas.
 
+mod lane;
+
 use std::{net::TcpListener, time::Duration};
 
 use contract::{
@@ -84,7 +86,7 @@ impl Enrolled {
             node: self.answer.node,
             region: "local".parse().unwrap(),
             version: "0.1.0".to_owned(),
-            holds: Vec::new(),
+            buckets: Default::default(),
         };
         let hello = serde_json::to_string(&hello).unwrap();
         said.send(hello.into()).await.unwrap();

@@ -14,14 +14,17 @@ use contract::{
     role::{Party, Role},
 };
 use control_plane::{
-    At, HeldRole, Mode, Scope, apis::NewApi, applications::NewApplication,
+    At, HeldRole, Mode, Scope, Wait, apis::NewApi, applications::NewApplication,
     client_grants::NewClientGrant, nodes::NewNode, tenants::NewTenant,
 };
 use reqwest::{Method, Response};
 use serde_json::Value;
 
 use super::{Api, documents::operations};
-use crate::harness::{invitee, new_tenant};
+use crate::{
+    containments::{hour, user},
+    harness::{invitee, new_tenant},
+};
 
 /// Ids in the documents' examples, and what stands in their place here.
 pub struct Stage {
@@ -227,6 +230,12 @@ pub async fn set(api: &Api) -> Stage {
         ..Default::default()
     });
     cp.save_policy_draft(system, at, draft, stay).await.unwrap();
+    let containment = cp
+        .contain(system, acme.id, hour(user(7)), (Wait::No, stay))
+        .await
+        .unwrap()
+        .containment
+        .id;
     let (member, member_role) = holder(api, Scope::Tenant(acme.id)).await;
     let (staff, staff_role) = holder(api, Scope::Platform).await;
     let event = api.world.audit(acme.id).await[0].event.id;
@@ -250,6 +259,7 @@ pub async fn set(api: &Api) -> Stage {
         ("version", "1".to_owned()),
         ("event", event.to_string()),
         ("node", node.node.id.to_string()),
+        ("containment", containment.to_string()),
     ];
     Stage {
         names: names.map(|(name, id)| (name.to_owned(), id)).into(),

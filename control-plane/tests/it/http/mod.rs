@@ -2,6 +2,7 @@
 
 mod applications;
 mod built_in;
+mod containments;
 mod documents;
 mod errors;
 mod idempotency;

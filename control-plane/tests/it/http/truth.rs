@@ -62,7 +62,7 @@ async fn check_headers(answer: Response, (method, path, operation): (Method, Str
     assert!((200..300).contains(&status), "{what} gave {status}");
     let promised = &operation["responses"][status.to_string()];
     assert!(promised.is_object(), "{what} gave {status}");
-    for name in ["ETag", "Location", "Bailiwick-Dry-Run"] {
+    for name in ["ETag", "Location", "Bailiwick-Dry-Run", "Bailiwick-As-Of"] {
         let is_given = answer.headers().contains_key(name);
         assert_eq!(
             promised["headers"][name].is_object(),

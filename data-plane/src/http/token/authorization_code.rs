@@ -6,7 +6,7 @@
 
 use contract::application::GrantType;
 
-use super::{Ask, INVALID_GRANT, Issuance, Person};
+use super::{Ask, Holder, INVALID_GRANT, Issuance, Person};
 use crate::{
     codes::{CodeGrant, Redemption},
     grants::{RefreshError, RefreshGrant},
@@ -47,6 +47,12 @@ pub(super) async fn redeem(ask: &Ask<'_>) -> Result<Issuance, ApiError> {
     {
         return Err(INVALID_GRANT.into());
     }
+    let holder = Holder {
+        user: granted.user,
+        session: granted.session,
+        begun_at: granted.grant.begun_at().unwrap_or(granted.auth_time),
+    };
+    ask.check_contained(Some(holder))?;
     let user = ask.active_user(granted.user).await?;
     let person = Person {
         user: &user,
@@ -55,6 +61,7 @@ pub(super) async fn redeem(ask: &Ask<'_>) -> Result<Issuance, ApiError> {
         nonce: granted.nonce.as_deref(),
     };
     let mut answer = ask.issue(&target, Some(person))?;
+    answer.holder = Some(holder);
     answer.refresh_token = refresh_token(ask, &granted).await?;
     let event = AuthEvent {
         kind: AuthEventKind::TokensIssued,

@@ -7,7 +7,7 @@
 
 use contract::application::GrantType;
 
-use super::{Ask, INVALID_GRANT, Issuance, Person};
+use super::{Ask, Holder, INVALID_GRANT, Issuance, Person};
 use crate::{
     grants::RefreshError,
     http::{
@@ -27,6 +27,12 @@ pub(super) async fn rotate(ask: &Ask<'_>) -> Result<Issuance, ApiError> {
         .peek_refresh(tenant, token, application, policy)
         .await
         .map_err(refused)?;
+    let holder = Holder {
+        user: granted.user,
+        session: granted.session,
+        begun_at: granted.grant.begun_at().unwrap_or(granted.auth_time),
+    };
+    ask.check_contained(Some(holder))?;
     let wanted = narrow(&granted.scopes, ask.params.get("scope"))?;
     let target = ask.client.still_granted(&wanted, granted.resource.as_ref());
     if target.scopes.is_empty() {
@@ -50,6 +56,7 @@ pub(super) async fn rotate(ask: &Ask<'_>) -> Result<Issuance, ApiError> {
         nonce: None,
     };
     let mut answer = ask.issue(&target, Some(person))?;
+    answer.holder = Some(holder);
     answer.refresh_token = Some(rotated.token);
     Ok(answer)
 }

@@ -74,6 +74,8 @@ static TABLE: &[Row] = &[
         "Counted from the sign-in."),
     (Token, "refresh_grace_seconds", "A spent refresh token still answers for", Number(0, 30, "seconds"),
         "For answers that got lost on the way. 0 switches it off."),
+    (Token, "refuse_unheard_after_seconds", "A node that cannot hear of containments stops after", Number(0, 604_800, "seconds"),
+        "0: never; an outage of the control plane then stops nobody. Otherwise at least 10."),
 
     (Registration, "mode", "Who may create an account", Mode, ""),
     (Registration, "ask_name", "Ask for a name", Switch, "As well as an e-mail address."),

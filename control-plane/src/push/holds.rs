@@ -1,0 +1,104 @@
+//! What follows from a node's word about a bucket: it is remembered as far as it is believed, and what the node
+//! lacks is found.
+
+use contract::{
+    ids::NodeId,
+    index::{Entries, IndexEntry},
+};
+
+use super::{
+    greeting::{gone, served},
+    session::Ended,
+};
+use crate::ControlPlane;
+
+/// What a node should hold of a bucket, and what of its word is believed.
+pub(super) struct Compared {
+    /// What it should hold.
+    pub(super) wanted: Entries,
+    /// What it does hold, as far as we believe it. What is not believed counts as not held, so the node is sent
+    /// the whole of it.
+    pub(super) held: Entries,
+}
+
+impl Compared {
+    pub(super) fn new(node: NodeId, wanted: Entries, mut holds: Entries) -> Self {
+        let said = holds.len();
+        holds.retain(|tenant, held| is_credible(held, wanted.get(tenant)));
+        let doubted = said - holds.len();
+        if doubted > 0 {
+            tracing::warn!(%node, doubted, "a node says it holds what was never released to it");
+        }
+        Self {
+            wanted,
+            held: holds,
+        }
+    }
+
+    /// Writes where it differs from what is remembered.
+    pub(super) async fn remember(
+        &self,
+        control_plane: &ControlPlane,
+        node: NodeId,
+    ) -> Result<(), Ended> {
+        let at = control_plane.clock().now();
+        let tx = control_plane.store().begin().await?;
+        // The node's row before what it holds, as when it greets: two sessions of one node may overlap.
+        tx.touch_node(node, at).await?;
+        let mut held = self.held.clone();
+        let wanted = self.wanted.keys().copied();
+        for known in tx.list_holdings_among(node, wanted).await? {
+            match held.remove(&known.tenant) {
+                Some(entry)
+                    if known.applied_version == entry.version
+                        && known.rejected_version.is_none() => {}
+                Some(entry) => {
+                    tx.put_holding(&served(node, known.tenant, &entry, at))
+                        .await?;
+                }
+                None if known.applied_version == 0 => {}
+                None => tx.put_holding(&gone(known, at)).await?,
+            }
+        }
+        for (tenant, entry) in &held {
+            tx.put_holding(&served(node, *tenant, entry, at)).await?;
+        }
+        tx.commit().await?;
+        control_plane.hub().tell_heard();
+        Ok(())
+    }
+}
+
+/// Whether what a node says it holds was released: by what is current.
+fn is_credible(held: &IndexEntry, current: Option<&IndexEntry>) -> bool {
+    current.is_some_and(|current| (1..current.version).contains(&held.version) || held == current)
+}
+
+#[cfg(test)]
+mod tests {
+    use contract::section::ContentHash;
+
+    use super::*;
+
+    #[test]
+    fn a_node_is_believed_only_about_what_was_released() {
+        let entry = |version, content: &str| IndexEntry {
+            version,
+            manifest: ContentHash::of(content.as_bytes()),
+        };
+        let current = entry(3, "three");
+        for (held, believed) in [
+            (entry(3, "three"), true),
+            (entry(3, "other"), false),
+            // What earlier ones were is looked up before anything relies on it.
+            (entry(2, "two"), true),
+            (entry(1, "one"), true),
+            (entry(0, "none"), false),
+            (entry(4, "three"), false),
+            (entry(u64::MAX, "three"), false),
+        ] {
+            assert_eq!(is_credible(&held, Some(&current)), believed, "{held:?}");
+            assert!(!is_credible(&held, None));
+        }
+    }
+}
