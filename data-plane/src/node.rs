@@ -237,7 +237,7 @@ impl Node {
     pub(crate) fn judge_containments(&self) {
         let silence = self.0.containments.silence();
         let health = &self.0.containments_health;
-        if !self.0.knows_roll.load(Ordering::Relaxed) && self.0.containments.sequence() == 0 {
+        if !self.0.knows_roll.load(Ordering::Relaxed) {
             health.degraded("the control plane has not said yet what is contained");
         } else if silence >= STALE_AFTER {
             health.degraded(format!(
@@ -411,7 +411,7 @@ impl Inner {
     fn new(
         config: NodeConfig,
         (identity, snapshot, metrics): (IdentityStore, Snapshot, NodeMetrics),
-        (containments, intake): (Arc<Containments>, Intake),
+        (containments, mut intake): (Arc<Containments>, Intake),
         (releases_health, control_plane_health): (HealthHandle, HealthHandle),
     ) -> Self {
         let NodeConfig {
@@ -467,9 +467,9 @@ impl Inner {
             releases,
             containments_health: config.health.register("containments"),
             containments,
+            knows_roll: AtomicBool::new(intake.knows_roll()),
             intake,
             door: Door::default(),
-            knows_roll: AtomicBool::new(false),
             releases_health,
             control_plane_health,
         }

@@ -71,6 +71,7 @@ pub(crate) struct Intake {
 #[derive(Default)]
 struct Written {
     heard_at: Option<DateTime<Utc>>,
+    knows_roll: bool,
 }
 
 impl Intake {
@@ -80,7 +81,7 @@ impl Intake {
         keeper: Keeper,
         trust: TrustRoot,
     ) -> Result<Self, KeeperError> {
-        let intake = Self {
+        let mut intake = Self {
             containments,
             keeper,
             trust,
@@ -90,8 +91,9 @@ impl Intake {
         Ok(intake)
     }
 
-    fn load(&self) -> Result<(), KeeperError> {
+    fn load(&mut self) -> Result<(), KeeperError> {
         let kept = self.keeper.read()?;
+        self.turn.get_mut().knows_roll = kept.knows_roll;
         let held = kept.documents.into_iter().map(|jws| {
             let containment = self
                 .verify(&jws)
@@ -115,6 +117,11 @@ impl Intake {
             true => Ok(containment),
             false => Err(NotTaken::OtherRegion(containment.region)),
         }
+    }
+
+    /// Whether a roll was ever taken here: until then nobody knows what is contained.
+    pub(crate) fn knows_roll(&mut self) -> bool {
+        self.turn.get_mut().knows_roll
     }
 
     /// What is held, as the other side compares it.
@@ -207,7 +214,9 @@ impl Intake {
                 .sequence
                 .store(roll.sequence, Ordering::Release);
         }
-        if let_go || (complete && roll.sequence > taken) {
+        let is_first = complete && !written.knows_roll;
+        written.knows_roll |= complete;
+        if let_go || is_first || (complete && roll.sequence > taken) {
             self.write(&mut written).await?;
         }
         Ok(complete)
@@ -246,6 +255,7 @@ impl Intake {
         let set = self.containments.set();
         let kept = Kept {
             sequence: self.containments.sequence(),
+            knows_roll: written.knows_roll,
             heard_at: Some(heard_at),
             documents: set.all().map(|held| held.jws.clone()).collect(),
         };

@@ -24,6 +24,8 @@ pub(crate) enum KeeperError {
 pub(super) struct Kept {
     /// The number of the newest roll that was taken.
     pub(super) sequence: u64,
+    /// Whether any roll was taken, and not only the silence before the first one written down.
+    pub(super) knows_roll: bool,
     /// When the control plane was last heard.
     pub(super) heard_at: Option<DateTime<Utc>>,
     /// The signed documents.

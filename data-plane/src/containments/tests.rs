@@ -252,6 +252,18 @@ async fn silence_is_counted_across_a_restart_r_rev_02() {
     assert!(!containments.is_as_of(&ahead) && !containments.is_as_of(&theirs));
 }
 
+#[tokio::test]
+async fn that_nothing_is_contained_is_known_after_a_restart_too() {
+    let world = World::new();
+    let (_, mut intake) = world.open();
+    intake.heard().await;
+    assert!(!intake.knows_roll());
+    assert!(!world.open().1.knows_roll());
+    assert!(intake.take_roll(&world.roll(0, &[])).await.unwrap());
+    assert!(intake.knows_roll());
+    assert!(world.open().1.knows_roll());
+}
+
 #[test]
 fn a_damaged_file_is_not_taken_for_none() {
     let world = World::new();

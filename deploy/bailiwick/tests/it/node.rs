@@ -1,6 +1,6 @@
 //! `bailiwick-node`: serves without a control plane what its disk holds, and refuses what was tampered with.
 
-use std::fs;
+use std::{fs, path::Path};
 
 use serde_json::Value;
 
@@ -65,6 +65,28 @@ async fn a_blank_disk_is_said_to_be_blank() {
     assert!(node.is_alive());
 }
 
+fn flip(path: &Path) {
+    let mut bytes = fs::read(path).unwrap();
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    fs::write(path, bytes).unwrap();
+}
+
+/// Whoever was shut out could come in if it served without knowing; so it does not start, and says what is wrong.
+#[tokio::test]
+async fn a_node_that_cannot_read_what_is_contained_does_not_start_r_rev_01() {
+    let place = Place::new().await;
+    assert_eq!(place.start().await.stop().await.code(), Some(0));
+    flip(&place.dir().join("node/containments"));
+    let mut node = place.spawn(place.node());
+    assert_eq!(node.ended().await.code(), Some(1));
+    let said = node.logged();
+    assert!(
+        said.contains("what is contained is not known") && said.contains("node/containments"),
+        "{said}"
+    );
+}
+
 #[tokio::test]
 async fn a_snapshot_with_a_flipped_byte_is_refused() {
     let place = Place::new().await;
@@ -76,13 +98,10 @@ async fn a_snapshot_with_a_flipped_byte_is_refused() {
             let path = entry.path();
             if path.is_dir() {
                 open.push(path);
-                continue;
+            } else if path.file_name().unwrap() != "containments" {
+                flip(&path);
+                flipped += 1;
             }
-            let mut bytes = fs::read(&path).unwrap();
-            let last = bytes.len() - 1;
-            bytes[last] ^= 1;
-            fs::write(&path, bytes).unwrap();
-            flipped += 1;
         }
     }
     assert!(flipped > 0, "the snapshot is there");
