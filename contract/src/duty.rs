@@ -185,6 +185,8 @@ catalogue! {
         [SettingsEdit], "", "GV.SC-05", Customer, BOTH;
     "service.nodes", Operation, "Node operation", "Runs the nodes that answer sign-ins.",
         [NodesView, NodesManage], "Keep every node at a confirmed release.", "PR.IR-03", Vendor, VENDOR;
+    "service.rollouts", Operation, "Staged rollouts", "Decides when a release leaves the canary ring, or goes back.",
+        [RolloutsView, RolloutsManage], "Give a reason for each release that is let through before its time.", "PR.PS-01", Vendor, VENDOR;
     "service.availability", Operation, "Availability", "Keeps sign-in working.",
         [], "Meet the agreed availability, and report it monthly.", "PR.IR-04", Vendor, VENDOR;
     "service.patching", Operation, "Patching", "Keeps the software free of known vulnerabilities.",

@@ -19,6 +19,7 @@ use crate::{
     receipt::Impact,
     section::ContentHash,
     tenant::Region,
+    traffic::Measured,
 };
 
 /// Most bytes of a greeting: the names of 256 buckets take 20 KiB, whatever a node holds.
@@ -30,6 +31,8 @@ pub const MAX_UP_BYTES: usize = 1024 * 1024;
 pub const MAX_ASKED: usize = 1_000;
 /// Keys that one report may hold: two algorithms, a few generations of each.
 pub const MAX_KEYS: usize = 16;
+/// Tenants that one [`Down::Measure`] asks about, and one [`Up::Measured`] tells of.
+pub const MAX_MEASURED: usize = 500;
 /// Longest id of a key, in bytes.
 const MAX_KID_BYTES: usize = 64;
 
@@ -93,6 +96,11 @@ pub enum Down {
         /// The new certificate; the next connection uses it.
         certificate: Der,
     },
+    /// Asks for an [`Up::Measured`]: how these tenants fare on the node.
+    Measure {
+        /// Whose, at most [`MAX_MEASURED`].
+        tenants: Vec<TenantId>,
+    },
     /// Asks for a [`Up::Pong`].
     Ping {
         /// Returned unchanged.
@@ -149,6 +157,11 @@ pub enum Up {
     Renew {
         /// A certificate signing request for a key that was never used before.
         csr: Der,
+    },
+    /// The answer to [`Down::Measure`]; a tenant that the node does not serve is left out.
+    Measured {
+        /// One per tenant.
+        tenants: Vec<Measured>,
     },
     /// The answer to a ping.
     Pong {

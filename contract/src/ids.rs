@@ -107,6 +107,8 @@ typed_ids! {
     CommandId = "cmd";
     /// Something or somebody contained.
     ContainmentId = "cnt";
+    /// A release on its way from the canary ring to all nodes.
+    RolloutId = "rol";
 }
 
 fn encode(value: u128) -> String {

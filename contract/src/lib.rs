@@ -36,5 +36,6 @@ pub mod secret;
 pub mod section;
 pub mod tenant;
 pub mod text;
+pub mod traffic;
 
 pub use invalid::Invalid;

@@ -52,6 +52,7 @@ ids! {
     NodeId, "nod", "Identifies a node.";
     SessionId, "ses", "Identifies a browser session; the `sid` of its tokens.";
     ContainmentId, "cnt", "Identifies a containment.";
+    RolloutId, "rol", "Identifies a rollout.";
     EventId, "evt", "Identifies an audit event; the text order is the order in time.";
 }
 

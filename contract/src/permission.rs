@@ -27,6 +27,10 @@ pub enum Permission {
     NodesView,
     /// Register and remove nodes.
     NodesManage,
+    /// See which releases are on their way to all nodes, and why they wait.
+    RolloutsView,
+    /// Hold releases, let them through before their time, and roll them back.
+    RolloutsManage,
     /// See the vendor's own staff and their roles.
     StaffView,
     /// Invite vendor staff, give and take their roles.
@@ -97,6 +101,16 @@ const PLAIN: &[(Permission, &str, &str)] = &[
         Permission::NodesManage,
         "platform.nodes.manage",
         "register and remove nodes",
+    ),
+    (
+        Permission::RolloutsView,
+        "platform.rollouts.view",
+        "see rollouts and why they wait",
+    ),
+    (
+        Permission::RolloutsManage,
+        "platform.rollouts.manage",
+        "hold releases, let them through before their time, and roll them back",
     ),
     (
         Permission::StaffView,

@@ -11,12 +11,16 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use contract::{ids::TenantId, permission::Permission, tenant::PLATFORM_SLUG};
+use contract::{
+    ids::TenantId,
+    permission::Permission,
+    tenant::{PLATFORM_SLUG, Region},
+};
 
 use crate::{
     Caller, ControlPlane, Denial, Refusal, Scope,
     audit::Event,
-    releases::Compiled,
+    releases::{Compiled, Reach},
     store::{News, Tx},
     tenants::Tenant,
 };
@@ -73,6 +77,30 @@ pub(crate) struct Done<T> {
     also_audited_by: Option<TenantId>,
     further: Vec<(TenantId, Event)>,
     news: Vec<News>,
+    written: Vec<Compiled>,
+    promotions: Vec<Promotion>,
+}
+
+/// A version that the canary ring has and all nodes are given from now on.
+#[derive(Debug, Clone)]
+pub(crate) struct Promotion {
+    /// Whose.
+    pub(crate) tenant: TenantId,
+    /// Whose nodes.
+    pub(crate) region: Region,
+    /// Which one.
+    pub(crate) version: u64,
+}
+
+impl Promotion {
+    fn news(&self) -> News {
+        News::Release {
+            tenant: self.tenant,
+            region: self.region.clone(),
+            version: self.version,
+            reach: Reach::Wide,
+        }
+    }
 }
 
 impl<T> Done<T> {
@@ -86,7 +114,21 @@ impl<T> Done<T> {
             also_audited_by: None,
             further: Vec::new(),
             news: Vec::new(),
+            written: Vec::new(),
+            promotions: Vec::new(),
         }
+    }
+
+    /// A release was written already: tell nodes of it.
+    pub(crate) fn wrote(mut self, release: Compiled) -> Self {
+        self.written.push(release);
+        self
+    }
+
+    /// All nodes are given a version that the canary ring has.
+    pub(crate) fn promotes(mut self, promotion: Promotion) -> Self {
+        self.promotions.push(promotion);
+        self
     }
 
     /// Nodes have to learn of it: compile a release of the tenant that was changed.
@@ -416,9 +458,12 @@ impl<'a> Change<'a> {
         if done.release_own {
             releases.push(self.tenant.id);
         }
-        let mut compiled: Vec<Compiled> = Vec::new();
+        let mut compiled: Vec<Compiled> = done.written;
         for tenant in releases {
-            compiled.extend(control_plane.compile(&self.tx, tenant, self.at).await?);
+            if let Some(new) = control_plane.compile(&self.tx, tenant, self.at).await? {
+                let staged = control_plane.stage(&self.tx, self.caller, new, self.at);
+                compiled.push(staged.await?);
+            }
         }
         let versions = compiled.iter().map(|new| (new.tenant, new.version));
         let versions = Releases(versions.collect());
@@ -428,6 +473,7 @@ impl<'a> Change<'a> {
                 self.mark_acted().await?;
                 let mut news = done.news;
                 news.extend(compiled.iter().map(Compiled::news));
+                news.extend(done.promotions.iter().map(Promotion::news));
                 for told in &news {
                     self.tx.put_news(told, self.at).await?;
                 }
@@ -435,9 +481,7 @@ impl<'a> Change<'a> {
                 if !news.is_empty() {
                     control_plane.bus().ring();
                 }
-                for release in compiled {
-                    control_plane.hub().announce_own(release);
-                }
+                control_plane.announce(compiled, done.promotions).await;
             }
         }
         Ok((done.value, versions))

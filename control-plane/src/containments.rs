@@ -10,6 +10,7 @@
 
 mod begin;
 mod change;
+mod ended;
 mod preview;
 mod receipt;
 mod state;

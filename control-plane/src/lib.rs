@@ -21,6 +21,7 @@ pub mod console_sessions;
 pub mod containments;
 pub mod http;
 mod idempotency;
+mod jobs;
 mod kept;
 pub mod keys;
 mod local_tokens;
@@ -34,6 +35,7 @@ mod push;
 pub mod refusal;
 pub mod releases;
 pub mod responsibilities;
+pub mod rollouts;
 pub mod setup;
 mod store;
 pub mod tenants;
@@ -88,6 +90,8 @@ pub(crate) struct Inner {
     regions: Vec<Region>,
     places: Vec<RegionPlace>,
     push_address: Option<HostPort>,
+    /// For how long a canary node serves a release before it is let through.
+    bake_seconds: u32,
     bus: Arc<dyn Bus>,
     /// Which of the processes on one database this is; anew at each start.
     replica: String,

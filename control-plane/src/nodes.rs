@@ -12,6 +12,7 @@ mod create;
 mod enrol;
 mod join;
 mod revoke;
+mod ring;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -33,7 +34,7 @@ pub(crate) use self::{
     certificates::{Admitted, NodeCertificate, NotAdmitted},
     join::{JoinRecord, Unfit},
 };
-pub use self::{create::NewNode, join::MadeJoinToken, revoke::NodeAt};
+pub use self::{create::NewNode, join::MadeJoinToken, revoke::NodeAt, ring::Ring};
 use crate::{
     Caller, ControlPlane, Mode, Refusal,
     audit::Event,
@@ -53,6 +54,8 @@ pub struct Node {
     pub name: NodeName,
     /// Where it stands.
     pub region: Region,
+    /// Which releases it is given when.
+    pub ring: Ring,
     /// Whether it may connect.
     pub standing: NodeStanding,
     /// Its software version; none until it was seen.
@@ -125,6 +128,7 @@ impl Node {
             id,
             name,
             region,
+            ring: Ring::default(),
             standing: NodeStanding::Awaiting,
             software: None,
             first_seen_at: None,
@@ -244,7 +248,7 @@ impl ControlPlane {
             .collect();
         // A node that waits for its process, or must not serve any more, is behind with nothing.
         let current = match node.standing {
-            NodeStanding::Enrolled => tx.list_current_releases(&node.region).await?,
+            NodeStanding::Enrolled => tx.list_current_releases(&node.region, node.ring).await?,
             NodeStanding::Awaiting | NodeStanding::Revoked => Vec::new(),
         };
         let lag = |(tenant, released): (TenantId, u64)| {

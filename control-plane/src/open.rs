@@ -35,6 +35,8 @@ pub struct ControlPlaneConfig {
     pub regions: Vec<RegionPlace>,
     /// Where nodes reach [`ControlPlane::serve_nodes`], as join tokens name it; `None` where no node can.
     pub push_address: Option<HostPort>,
+    /// For how long a canary node serves a release before all nodes are given it, in seconds.
+    pub bake_seconds: u32,
     /// How the replicas on one database wake each other.
     pub bus: Arc<dyn Bus>,
     /// Seals what is kept secret in the database.
@@ -136,6 +138,7 @@ impl ControlPlane {
             database_url: database_url.to_owned(),
             regions,
             push_address: None,
+            bake_seconds: crate::rollouts::DEFAULT_BAKE_SECONDS,
             bus: Arc::new(LocalBus::default()),
             kek,
             clock,
@@ -163,6 +166,7 @@ impl ControlPlane {
                 regions: regions.map(|place| place.region.clone()).collect(),
                 places: config.regions,
                 push_address: config.push_address,
+                bake_seconds: config.bake_seconds,
                 bus: config.bus,
                 replica: config.entropy.token(),
                 clock: config.clock,

@@ -27,8 +27,14 @@ use host::wire::Text;
 use tokio::sync::mpsc;
 
 use self::session::Proof;
-pub(crate) use self::{hub::Hub, lanes::Lanes};
-use crate::{ControlPlane, Refusal, nodes::Holding};
+pub(crate) use self::{
+    hub::{Hub, frame},
+    lanes::Lanes,
+};
+use crate::{
+    ControlPlane, Refusal,
+    nodes::{Holding, Ring},
+};
 
 /// Frames that may wait on a link in each direction.
 const LINK_DEPTH: usize = 256;
@@ -54,7 +60,7 @@ impl ControlPlane {
     }
 
     /// Waits until each node of the tenant's region that is connected to this process, and at least one,
-    /// serves `version` or a later one.
+    /// serves `version` or a later one, as far as its ring is given it.
     ///
     /// # Errors
     /// [`Refusal::Unavailable`] after `limit`; [`Refusal::NotFound`] for the tenant.
@@ -87,9 +93,16 @@ impl ControlPlane {
         // Only those that this process knows at first hand: what is remembered of a connection may be of a
         // process that ended, and what a node said then may not be true of it any more.
         let nodes = self.hub().connected_and_known(&region, tenant);
+        // While a rollout is open, the wide ring is not given it yet.
+        let open = tx.find_open_rollout(tenant).await?;
+        let rings = tx.list_rings(&region).await?;
+        let wanted = |node: &NodeId| match (&open, rings.get(node)) {
+            (Some(open), Some(Ring::Wide)) => version.min(open.base_version),
+            _ => version,
+        };
         let holdings = tx.list_holdings_of_tenant(tenant).await?;
         let serves = |(node, is_known): (&NodeId, &bool)| {
-            let held = |held: &Holding| held.node == *node && held.applied_version >= version;
+            let held = |held: &Holding| held.node == *node && held.applied_version >= wanted(node);
             *is_known && holdings.iter().any(held)
         };
         Ok(!nodes.is_empty() && nodes.iter().all(serves))

@@ -3,13 +3,14 @@
 //! A release is compiled inside the change that made it necessary ([`compile`]), so no committed state
 //! exists that nodes do not get. Versions only grow, and a version is only given to content that differs.
 
+mod again;
 mod compile;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use contract::{
-    ids::{NodeId, TenantId},
+    ids::{NodeId, RolloutId, TenantId},
     manifest::Manifest,
     permission::Permission,
     section::ContentHash,
@@ -18,7 +19,8 @@ use contract::{
 pub(crate) use self::compile::Compiled;
 use crate::{
     Caller, ControlPlane, Page, PageRequest, Refusal,
-    nodes::Holding,
+    nodes::{Holding, Ring},
+    rollouts::RolloutPhase,
     store::{StoredRelease, Tx},
     tenants::Tenant,
 };
@@ -32,6 +34,20 @@ pub struct ReleaseSummary {
     pub issued_at: DateTime<Utc>,
     /// The name of its signed manifest.
     pub manifest_hash: ContentHash,
+    /// The rollout that it began, or that ended with it; none if it went to all nodes at once.
+    pub rollout: Option<RolloutOf>,
+}
+
+/// What a version has to do with a rollout.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RolloutOf {
+    /// Which rollout.
+    pub id: RolloutId,
+    /// How far it has come.
+    pub phase: RolloutPhase,
+    /// Whether the version is the one with old content that ended it: what was changed stays configured, so the
+    /// next release contains it again unless it is undone.
+    pub reverts: bool,
 }
 
 /// One version in full.
@@ -65,6 +81,10 @@ pub struct Effectiveness {
 pub struct Serving {
     /// The node.
     pub node: NodeId,
+    /// Which releases it is given when.
+    pub ring: Ring,
+    /// The version it should hold now: while a rollout is open, the wide ring keeps the version before.
+    pub wanted: u64,
     /// Whether it is connected to this control plane now.
     pub connected: bool,
     /// The version it confirmed; 0 for none.
@@ -79,6 +99,29 @@ impl From<&StoredRelease> for ReleaseSummary {
             version: stored.version,
             issued_at: stored.issued_at,
             manifest_hash: stored.manifest_hash.clone(),
+            rollout: None,
+        }
+    }
+}
+
+/// Which rings a release is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// Both.
+    Everybody,
+    /// The canary ring only.
+    Canary,
+    /// The wide ring: the canary ring has it.
+    Wide,
+}
+
+impl Reach {
+    /// Whether nodes of a ring are given it.
+    pub(crate) fn includes(self, ring: Ring) -> bool {
+        match self {
+            Self::Everybody => true,
+            Self::Canary => ring == Ring::Canary,
+            Self::Wide => ring == Ring::Wide,
         }
     }
 }
@@ -96,7 +139,9 @@ impl ControlPlane {
     ) -> Result<Page<ReleaseSummary>, Refusal> {
         let view = self.view(caller, tenant, Permission::SettingsView).await?;
         let releases = view.tx().list_releases(tenant, page).await?;
-        Ok(releases.map(|stored| ReleaseSummary::from(&stored)))
+        let mut releases = releases.map(|stored| ReleaseSummary::from(&stored));
+        tell_rollouts(view.tx(), tenant, &mut releases.items).await?;
+        Ok(releases)
     }
 
     /// Reads one version.
@@ -117,8 +162,11 @@ impl ControlPlane {
             .ok_or(Refusal::NotFound { what: "release" })?;
         let manifest =
             Manifest::verify(&stored.manifest, &self.trust_root()).map_err(Refusal::internal)?;
+        let mut summary = [ReleaseSummary::from(&stored)];
+        tell_rollouts(view.tx(), tenant, &mut summary).await?;
+        let [summary] = summary;
         Ok(ReleaseDetail {
-            summary: ReleaseSummary::from(&stored),
+            summary,
             manifest,
             signed: stored.manifest,
         })
@@ -143,6 +191,9 @@ impl ControlPlane {
         tenant: &Tenant,
     ) -> Result<Effectiveness, Refusal> {
         let version = tenant.release_version;
+        let open = tx.find_open_rollout(tenant.id).await?;
+        let kept = open.map_or(version, |rollout| rollout.base_version);
+        let rings = tx.list_rings(&tenant.region).await?;
         let connected = self.connected_nodes(tx, &tenant.region).await?;
         let mut held: BTreeMap<NodeId, Holding> = tx
             .list_holdings_of_tenant(tenant.id)
@@ -151,20 +202,24 @@ impl ControlPlane {
             .map(|holding| (holding.node, holding))
             .collect();
         let nodes: BTreeSet<NodeId> = connected.iter().chain(held.keys()).copied().collect();
-        let serving: Vec<Serving> = nodes
-            .into_iter()
-            .map(|node| {
-                let holding = held.remove(&node);
-                Serving {
-                    node,
-                    connected: connected.contains(&node),
-                    applied: holding.as_ref().map_or(0, |held| held.applied_version),
-                    rejected: holding
-                        .filter(|held| held.rejected_version == Some(version))
-                        .map(|held| held.reason.unwrap_or_default()),
-                }
-            })
-            .collect();
+        let serving = |node: NodeId| {
+            let holding = held.remove(&node);
+            let ring = rings.get(&node).copied().unwrap_or_default();
+            Serving {
+                node,
+                ring,
+                wanted: match ring {
+                    Ring::Canary => version,
+                    Ring::Wide => kept,
+                },
+                connected: connected.contains(&node),
+                applied: holding.as_ref().map_or(0, |held| held.applied_version),
+                rejected: holding
+                    .filter(|held| held.rejected_version == Some(version))
+                    .map(|held| held.reason.unwrap_or_default()),
+            }
+        };
+        let serving: Vec<Serving> = nodes.into_iter().map(serving).collect();
         let rejected = serving
             .iter()
             .filter_map(|node| Some((node.node, node.rejected.clone()?)));
@@ -179,4 +234,26 @@ impl ControlPlane {
             serving,
         })
     }
+}
+
+/// Says of each version what it has to do with a rollout.
+async fn tell_rollouts(
+    tx: &Tx,
+    tenant: TenantId,
+    releases: &mut [ReleaseSummary],
+) -> Result<(), Refusal> {
+    let versions: Vec<u64> = releases.iter().map(|release| release.version).collect();
+    let rollouts = tx.list_rollouts_of_versions(tenant, &versions).await?;
+    for release in releases {
+        let version = release.version;
+        let of = rollouts
+            .iter()
+            .find(|rollout| rollout.version == version || rollout.reverted_by == Some(version));
+        release.rollout = of.map(|rollout| RolloutOf {
+            id: rollout.id,
+            phase: rollout.phase,
+            reverts: rollout.version != version,
+        });
+    }
+    Ok(())
 }

@@ -27,6 +27,7 @@ pub mod sessions;
 pub mod state;
 pub mod throttle;
 mod tidy;
+pub mod traffic;
 
 pub use accounts::SeedUser;
 pub use node::{Node, NodeConfig, OpenError};

@@ -14,6 +14,7 @@ use std::{
     time::Duration,
 };
 
+use chrono::{DateTime, Utc};
 use contract::{
     ids::{NodeId, TenantId, UserId},
     jws::TrustRoot,
@@ -108,6 +109,7 @@ pub struct Node(Arc<Inner>);
 
 struct Inner {
     node_id: NodeId,
+    started_at: DateTime<Utc>,
     auth_base_url: Url,
     clock: Clock,
     entropy: Entropy,
@@ -302,6 +304,11 @@ impl Node {
         self.0.node_id
     }
 
+    /// When it was opened: what it counts was counted since.
+    pub fn started_at(&self) -> DateTime<Utc> {
+        self.0.started_at
+    }
+
     /// Where it stands.
     pub fn region(&self) -> &Region {
         &self.0.applier.region
@@ -458,6 +465,7 @@ impl Inner {
                 turn: Mutex::new(()),
             },
             node_id: config.node_id,
+            started_at: clock.now(),
             auth_base_url: config.auth_base_url,
             clock,
             entropy,

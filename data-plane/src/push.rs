@@ -21,9 +21,10 @@ mod sections;
 
 use contract::{
     enrolment::Der,
-    frames::{Down, MAX_ASKED, Up},
+    frames::{Down, MAX_ASKED, MAX_MEASURED, Up},
     ids::TenantId,
     index::Bucket,
+    traffic::Measured,
 };
 use host::wire::Text;
 use tokio::sync::mpsc;
@@ -164,6 +165,7 @@ impl Conversation<'_> {
                 Some(credentials) if credentials.certificate(certificate).await => Err(Over),
                 _ => Ok(()),
             },
+            Down::Measure { tenants } => self.measure(tenants).await,
             Down::Ping { nonce } => self.say(&Up::Pong { nonce }).await,
         }
     }
@@ -212,6 +214,21 @@ impl Conversation<'_> {
             self.say(&Up::Holds { bucket, holds }).await?;
         }
         Ok(())
+    }
+
+    /// Says how tenants fare that are held.
+    async fn measure(&self, tenants: Vec<TenantId>) -> Result<(), Over> {
+        let measured = tenants.into_iter().take(MAX_MEASURED).filter_map(|tenant| {
+            let runtime = self.node.tenant(tenant)?;
+            Some(Measured {
+                tenant,
+                version: runtime.version(),
+                since: self.node.started_at(),
+                traffic: runtime.counts().read(),
+            })
+        });
+        let tenants = measured.collect();
+        self.say(&Up::Measured { tenants }).await
     }
 
     /// Reports the public keys of a tenant that is held.

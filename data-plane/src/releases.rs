@@ -33,7 +33,10 @@ pub(crate) use self::{
     directory::Releases,
     snapshot::{Snapshot, SnapshotError},
 };
-use crate::keys::{KeysError, TenantKeys};
+use crate::{
+    keys::{KeysError, TenantKeys},
+    traffic::Counts,
+};
 
 /// One version of one tenant, indexed for requests. Immutable.
 pub struct TenantRuntime {
@@ -45,6 +48,7 @@ pub struct TenantRuntime {
     audiences: HashMap<String, usize>,
     grants: HashMap<ApplicationId, Vec<usize>>,
     discovery: OnceLock<Bytes>,
+    counts: Counts,
 }
 
 impl fmt::Debug for TenantRuntime {
@@ -72,6 +76,7 @@ impl TenantRuntime {
             manifest_hash,
             keys,
             discovery: OnceLock::new(),
+            counts: Counts::default(),
         }
     }
 
@@ -166,6 +171,11 @@ impl TenantRuntime {
     /// Whether the signing keys are at hand.
     pub fn is_warm(&self) -> bool {
         self.keys.is_loaded()
+    }
+
+    /// How it fares with this version.
+    pub fn counts(&self) -> &Counts {
+        &self.counts
     }
 
     /// The discovery document, built by the first caller and kept with this version.

@@ -249,6 +249,29 @@ impl FromRequest for Overwriting {
     }
 }
 
+/// A change of something that others decide as well. It may say which version the caller has seen, and need not:
+/// whoever has to act at once must not be held up by a change of somebody else's.
+pub(super) struct Deciding {
+    /// Whether it is to stay.
+    pub(super) mode: Mode,
+    /// The version in `If-Match`, if there is one.
+    pub(super) expected: Option<i64>,
+}
+
+impl FromRequest for Deciding {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(params::<Writing>(request).and_then(|writing| {
+            Ok(Self {
+                mode: writing.mode(),
+                expected: seen_if_said(request)?,
+            })
+        }))
+    }
+}
+
 /// The version in `If-Match`, where it may be left out.
 pub(super) fn seen_if_said(request: &HttpRequest) -> Result<Option<i64>, Problem> {
     match request.headers().contains_key(header::IF_MATCH) {

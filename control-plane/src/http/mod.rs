@@ -27,6 +27,7 @@ mod releases;
 mod resource_metadata;
 mod responsibilities;
 mod role_assignments;
+mod rollouts;
 mod scoped;
 mod tenants;
 mod token;
@@ -108,6 +109,7 @@ fn operations() -> Vec<Operation> {
         operators::operations(),
         role_assignments::operations(),
         releases::operations(),
+        rollouts::operations(),
         audit_events::operations(),
         nodes::operations(),
         node_authorities::operations(),

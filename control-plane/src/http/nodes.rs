@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     Mode,
-    nodes::{Lag, NewNode, NodeAt, NodeStanding, NodeState},
+    nodes::{Lag, NewNode, NodeAt, NodeStanding, NodeState, Ring},
 };
 
 const ALL: &str = "/nodes";
@@ -48,6 +48,12 @@ pub(super) fn operations() -> Vec<Operation> {
             .needs(P::NodesView)
             .gives::<NodeView>()
             .versioned(),
+        Operation::new("updateNode", Method::PATCH, ONE, update)
+            .summary("Moves a node to a ring: `canary` is given each release at once, `wide` what has proven itself there.")
+            .needs(P::NodesManage)
+            .takes::<NodeChangeBody>(json!({"ring": "canary"}))
+            .gives::<NodeView>()
+            .versioned(),
         Operation::new("deleteNode", Method::DELETE, ONE, delete)
             .summary("Deletes a node that waits for its process or was revoked; its name is free again.")
             .needs(P::NodesManage),
@@ -70,6 +76,8 @@ struct NodeView {
     id: NodeId,
     name: NodeName,
     region: Region,
+    /// Which releases it is given when.
+    ring: Ring,
     standing: NodeStanding,
     software: Option<String>,
     connected: bool,
@@ -108,6 +116,13 @@ struct JoinTokenView {
     expires_at: DateTime<Utc>,
 }
 
+/// What of a node changes.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NodeChangeBody {
+    ring: Ring,
+}
+
 /// Why a node is revoked.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -124,6 +139,7 @@ impl From<NodeState> for NodeView {
             id: node.id,
             name: node.name,
             region: node.region,
+            ring: node.ring,
             standing: node.standing,
             software: node.software,
             connected: state.connected,
@@ -180,6 +196,23 @@ async fn create(
     let state = ask.plane.create_node(&ask.caller, new, write.mode).await?;
     let location = format!("{ALL}/{}", state.node.id);
     Ok(shown(state).made_at(location).mode(write.mode))
+}
+
+async fn update(
+    ask: Asking,
+    path: Path<NodeId>,
+    write: Overwriting,
+    JsonBody(body): JsonBody<NodeChangeBody>,
+) -> Result<Answer<NodeView>, Problem> {
+    let at = NodeAt {
+        id: *path,
+        expected: write.expected,
+    };
+    let state = ask
+        .plane
+        .change_node_ring(&ask.caller, at, body.ring, write.mode)
+        .await?;
+    Ok(shown(state).mode(write.mode))
 }
 
 async fn delete(

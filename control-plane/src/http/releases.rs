@@ -5,8 +5,12 @@ use std::collections::BTreeMap;
 use actix_web::{http::Method, web::Path};
 use chrono::{DateTime, Utc};
 use contract::{
-    application::SigningAlgorithm, frames::PublicKey, ids::NodeId, permission::Permission as P,
-    section::ContentHash, tenant::TenantStatus,
+    application::SigningAlgorithm,
+    frames::PublicKey,
+    ids::{NodeId, RolloutId},
+    permission::Permission as P,
+    section::ContentHash,
+    tenant::TenantStatus,
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -18,7 +22,11 @@ use super::{
     operation::Operation,
     problem::Problem,
 };
-use crate::releases::{Effectiveness, ReleaseDetail, ReleaseSummary, Serving};
+use crate::{
+    nodes::Ring,
+    releases::{Effectiveness, ReleaseDetail, ReleaseSummary, RolloutOf, Serving},
+    rollouts::RolloutPhase,
+};
 
 /// The operations of this resource.
 pub(super) fn operations() -> Vec<Operation> {
@@ -65,6 +73,28 @@ struct ReleaseView {
     issued_at: DateTime<Utc>,
     /// SHA-256 of the signed manifest.
     manifest_hash: ContentHash,
+    /// The rollout that it began or ended; `null` if it went to all nodes at once.
+    rollout: Option<RolloutOfView>,
+}
+
+/// What a release has to do with a rollout.
+#[derive(Debug, Serialize, ToSchema)]
+struct RolloutOfView {
+    id: RolloutId,
+    state: RolloutPhase,
+    /// Whether the release has old content and ended the rollout: what was changed stays configured, so the next
+    /// release contains it again unless it is undone.
+    reverts: bool,
+}
+
+impl From<RolloutOf> for RolloutOfView {
+    fn from(of: RolloutOf) -> Self {
+        Self {
+            id: of.id,
+            state: of.phase,
+            reverts: of.reverts,
+        }
+    }
 }
 
 impl From<ReleaseSummary> for ReleaseView {
@@ -73,6 +103,7 @@ impl From<ReleaseSummary> for ReleaseView {
             version: summary.version,
             issued_at: summary.issued_at,
             manifest_hash: summary.manifest_hash,
+            rollout: summary.rollout.map(Into::into),
         }
     }
 }
@@ -83,6 +114,8 @@ struct ReleaseDetailView {
     version: u64,
     issued_at: DateTime<Utc>,
     manifest_hash: ContentHash,
+    /// The rollout that it began or ended; `null` if it went to all nodes at once.
+    rollout: Option<RolloutOfView>,
     status: TenantStatus,
     min_node_version: String,
     /// The hash of each section, by its name.
@@ -98,6 +131,7 @@ impl From<ReleaseDetail> for ReleaseDetailView {
             version: detail.summary.version,
             issued_at: detail.summary.issued_at,
             manifest_hash: detail.summary.manifest_hash,
+            rollout: detail.summary.rollout.map(Into::into),
             status: detail.manifest.status,
             min_node_version: detail.manifest.min_node_version,
             sections: sections
@@ -123,6 +157,10 @@ pub(super) struct EffectivenessView {
 #[derive(Debug, Serialize, ToSchema)]
 struct ServingView {
     node: NodeId,
+    /// Which releases it is given when.
+    ring: Ring,
+    /// The release it should hold now: while a rollout is open, the wide ring keeps the one before.
+    wanted: u64,
     connected: bool,
     /// The release it confirmed; 0 for none.
     applied: u64,
@@ -144,6 +182,8 @@ impl From<Serving> for ServingView {
     fn from(serving: Serving) -> Self {
         Self {
             node: serving.node,
+            ring: serving.ring,
+            wanted: serving.wanted,
             connected: serving.connected,
             applied: serving.applied,
             rejected: serving.rejected,

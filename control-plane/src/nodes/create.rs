@@ -4,7 +4,7 @@ use contract::{enrolment::NodeName, permission::Permission, tenant::Region};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::{Node, NodeState, certificates::sweep_deleted, event};
+use super::{Node, NodeState, Ring, certificates::sweep_deleted, event};
 use crate::{
     Caller, ControlPlane, Mode, Refusal,
     change::{Done, Target},
@@ -18,6 +18,9 @@ pub struct NewNode {
     pub name: NodeName,
     /// Where it will stand.
     pub region: Region,
+    /// Which releases it is given when; `wide` if left out.
+    #[serde(default)]
+    pub ring: Ring,
 }
 
 impl ControlPlane {
@@ -45,7 +48,10 @@ impl ControlPlane {
                 format!("A node is called {} already.", new.name),
             ));
         }
-        let node = Node::awaiting(self.new_id(), new.name, new.region, change.at());
+        let node = Node {
+            ring: new.ring,
+            ..Node::awaiting(self.new_id(), new.name, new.region, change.at())
+        };
         change.tx().insert_node(&node).await?;
         sweep_deleted(change.tx(), change.at()).await?;
         let sentence = format!("Made the node {} in {}.", node.name, node.region);

@@ -22,6 +22,7 @@ async fn control_plane_at(push_address: Option<&str>) -> (ControlPlane, ManualCl
             "local".parse().unwrap(),
             "http://127.0.0.1:7100".parse().unwrap(),
         )],
+        bake_seconds: 30,
         push_address: push_address.map(|address| address.parse().unwrap()),
         bus: std::sync::Arc::new(crate::LocalBus::default()),
         kek: Kek::from_bytes([7; 32]),
@@ -46,6 +47,7 @@ async fn made(cp: &ControlPlane, name: &str) -> NodeId {
     let new = NewNode {
         name: name.parse().unwrap(),
         region: "local".parse().unwrap(),
+        ring: Ring::default(),
     };
     let made = cp.create_node(&cp.system_caller(), new, Mode::Commit).await;
     made.unwrap().node.id

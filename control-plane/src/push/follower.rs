@@ -6,7 +6,6 @@
 
 use std::time::Duration;
 
-use chrono::TimeDelta;
 use host::Shutdown;
 
 use crate::{
@@ -18,12 +17,8 @@ use crate::{
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// News that are read at a time.
 const BATCH: u64 = 200;
-/// How long news are kept: much longer than any replica that lives stays away from the database.
-const KEPT: TimeDelta = TimeDelta::hours(1);
 /// Tries to tell of one thing.
 const TRIES: u32 = 5;
-/// Looks between two cleanings.
-const LOOKS_PER_TRIM: u32 = 600;
 
 impl ControlPlane {
     /// Hears what other replicas commit, until the process stops.
@@ -36,7 +31,6 @@ impl ControlPlane {
             heard: self.store().begin_read().await?.newest_news().await?,
             failed: 0,
         };
-        let mut looks = 0_u32;
         loop {
             tokio::select! {
                 () = self.bus().rung() => {}
@@ -46,12 +40,6 @@ impl ControlPlane {
             if let Err(error) = follower.catch_up().await {
                 // Sessions that are open compare states now and then, so this costs time only.
                 tracing::error!(?error, "the outbox cannot be read; trying again");
-            }
-            looks += 1;
-            if looks.is_multiple_of(LOOKS_PER_TRIM)
-                && let Err(error) = follower.trim().await
-            {
-                tracing::error!(?error, "the outbox cannot be cleaned; trying again");
             }
         }
     }
@@ -94,13 +82,14 @@ impl Follower<'_> {
                 tenant,
                 region,
                 version,
+                reach,
             } => {
-                // A region without nodes here has nobody to tell; it catches up when one comes.
-                if let Some(region) = hub.regions().find(&region)
-                    && !region.is_deserted()
-                {
-                    let release = (tenant, version);
-                    region.hear(self.control_plane, tx, release).await?;
+                for ring in hub.regions().rings(&region) {
+                    // One without nodes here has nobody to tell; it catches up when one comes.
+                    if !ring.is_deserted() {
+                        let release = ((tenant, version), reach);
+                        ring.attend(self.control_plane, tx, release).await?;
+                    }
                 }
             }
             News::Node(node) => {
@@ -113,12 +102,5 @@ impl Follower<'_> {
             News::Unknown(kind) => tracing::warn!(kind, "news of a kind that is not known here"),
         }
         Ok(())
-    }
-
-    async fn trim(&self) -> Result<(), Refusal> {
-        let before = self.control_plane.clock().now() - KEPT;
-        let tx = self.control_plane.store().begin().await?;
-        tx.trim_news(before).await?;
-        Ok(tx.commit().await?)
     }
 }

@@ -23,8 +23,8 @@ use super::{
     state::{Change, Difference, Known, Region},
 };
 use crate::{
-    ControlPlane,
-    nodes::{Holding, Node, NodeStanding, embedded_name},
+    ControlPlane, Refusal,
+    nodes::{Holding, Node, NodeStanding, Ring, embedded_name},
     store::Tx,
 };
 
@@ -74,7 +74,8 @@ pub(super) async fn hear(
     if !control_plane.regions().contains(&greeting.region) {
         return Err(Ended::Protocol("its region is not one of ours"));
     }
-    let region = control_plane.region(&greeting.region).await?;
+    let ring = ring_of(control_plane, greeting.node).await?;
+    let region = control_plane.region(&greeting.region, ring).await?;
     // Listening starts before the states are compared, so nothing falls between the two.
     let changes = region.subscribe();
     let known = Known::Said(&greeting.buckets);
@@ -93,6 +94,13 @@ pub(super) async fn hear(
         other => other?,
     }
     Ok((greeting, opening))
+}
+
+/// The ring of a node; one that greets for the first time is of the wide one.
+pub(super) async fn ring_of(control_plane: &ControlPlane, node: NodeId) -> Result<Ring, Refusal> {
+    let tx = control_plane.store().begin_read().await?;
+    let known = tx.find_node(node).await?;
+    Ok(known.map(|node| node.ring).unwrap_or_default())
 }
 
 fn read(proof: &Proof, text: &str) -> Result<Greeting, Ended> {
@@ -160,7 +168,8 @@ async fn settle_equal(
     if !opening.serves {
         return Ok(());
     }
-    for tenant in tx.list_unconfirmed(node, opening.region.name()).await? {
+    let place = (opening.region.name(), opening.region.ring());
+    for tenant in tx.list_unconfirmed(node, place).await? {
         if !opening.difference.is_equal(Bucket::of(tenant)) {
             continue;
         }

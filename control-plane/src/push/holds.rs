@@ -1,8 +1,10 @@
 //! What follows from a node's word about a bucket: it is remembered as far as it is believed, and what the node
 //! lacks is found.
 
+use std::collections::BTreeSet;
+
 use contract::{
-    ids::NodeId,
+    ids::{NodeId, TenantId},
     index::{Entries, IndexEntry},
 };
 
@@ -22,9 +24,16 @@ pub(super) struct Compared {
 }
 
 impl Compared {
-    pub(super) fn new(node: NodeId, wanted: Entries, mut holds: Entries) -> Self {
+    /// `ahead` are tenants of which the node holds a release that is newer than what its ring should hold: it
+    /// was of another ring before, and versions only grow.
+    pub(super) fn new(
+        node: NodeId,
+        wanted: Entries,
+        (mut holds, ahead): (Entries, &BTreeSet<TenantId>),
+    ) -> Self {
         let said = holds.len();
-        holds.retain(|tenant, held| is_credible(held, wanted.get(tenant)));
+        holds
+            .retain(|tenant, held| ahead.contains(tenant) || is_credible(held, wanted.get(tenant)));
         let doubted = said - holds.len();
         if doubted > 0 {
             tracing::warn!(%node, doubted, "a node says it holds what was never released to it");
@@ -67,6 +76,31 @@ impl Compared {
         control_plane.hub().tell_heard();
         Ok(())
     }
+}
+
+/// The tenants of which a node holds what was released, but newer than what it should hold.
+pub(super) async fn ahead(
+    control_plane: &ControlPlane,
+    wanted: &Entries,
+    holds: &Entries,
+) -> Result<BTreeSet<TenantId>, Ended> {
+    let newer = |(tenant, held): &(&TenantId, &IndexEntry)| {
+        let wanted = wanted.get(tenant);
+        wanted.is_some_and(|wanted| wanted.version < held.version)
+    };
+    let newer: Vec<_> = holds.iter().filter(newer).collect();
+    let mut ahead = BTreeSet::new();
+    if newer.is_empty() {
+        return Ok(ahead);
+    }
+    let tx = control_plane.store().begin_read().await?;
+    for (tenant, held) in newer {
+        let released = tx.find_release(*tenant, held.version).await?;
+        if released.is_some_and(|released| released.manifest_hash == held.manifest) {
+            ahead.insert(*tenant);
+        }
+    }
+    Ok(ahead)
 }
 
 /// Whether what a node says it holds was released: by what is current.

@@ -16,7 +16,7 @@ use host::wire::Text;
 use tokio::sync::{Notify, futures::OwnedNotified, mpsc, oneshot, watch};
 
 use super::{asking::Asking, state::Regions};
-use crate::{Refusal, releases::Compiled};
+use crate::Refusal;
 
 /// Longest wait for a node's answer to a command.
 const COMMAND_LIMIT: Duration = Duration::from_secs(10);
@@ -69,11 +69,6 @@ impl Default for Hub {
 }
 
 impl Hub {
-    /// Tells every session of a release that was committed here.
-    pub(crate) fn announce_own(&self, release: Compiled) {
-        self.regions.announce_own(release);
-    }
-
     /// What the nodes of each region should hold.
     pub(super) fn regions(&self) -> &Regions {
         &self.regions
@@ -102,6 +97,15 @@ impl Hub {
             .filter(|(_, lane)| lane.region == *region);
         here.map(|(node, lane)| (*node, !lane.asking.is_open(bucket)))
             .collect()
+    }
+
+    /// Says something to each node of a region that is connected here.
+    pub(crate) fn tell(&self, region: &Region, text: &Text) {
+        let state = self.state();
+        for lane in state.lanes.values().filter(|lane| lane.region == *region) {
+            // A session that ends at this moment hears nothing any more.
+            let _ = lane.commands.send(text.clone());
+        }
     }
 
     /// Whether a node is connected here.
@@ -198,7 +202,7 @@ impl Hub {
     }
 
     /// Has the session of a node look whether it may still be here.
-    pub(super) fn doubt(&self, node: NodeId) {
+    pub(crate) fn doubt(&self, node: NodeId) {
         if let Some(lane) = self.state().lanes.get(&node) {
             lane.doubts.send_modify(|doubts| *doubts += 1);
         }
@@ -287,7 +291,7 @@ impl Drop for Pending<'_> {
 }
 
 /// The text of a frame.
-pub(super) fn frame(frame: &Down) -> Text {
+pub(crate) fn frame(frame: &Down) -> Text {
     let text = serde_json::to_string(frame);
     text.expect("frames have string keys and always serialize")
         .into()

@@ -9,7 +9,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use chrono::{DateTime, Utc};
 use contract::{
     enrolment::Der,
-    frames::{MAX_KEYS, Outcome, PublicKey, Up},
+    frames::{MAX_KEYS, MAX_MEASURED, Outcome, PublicKey, Up},
     ids::{NodeId, TenantId},
     index::{self, Bucket, Entries},
     tenant::Region,
@@ -95,6 +95,15 @@ impl Inbound {
             Up::CommandResult { id, outcome } => {
                 self.control_plane.hub().answer(self.node, id, outcome);
                 Ok(())
+            }
+            Up::Measured { tenants } => {
+                if tenants.len() > MAX_MEASURED {
+                    return Err(Ended::Protocol("it tells more than it was asked"));
+                }
+                let heard = self
+                    .control_plane
+                    .hear_measures(self.node, &self.region, tenants);
+                Ok(heard.await?)
             }
             Up::Renew { csr } => self.hear_renew(&csr).await,
             Up::Pong { nonce } => {

@@ -23,7 +23,7 @@ use tokio::sync::{
 use super::{
     asking::Asking,
     greeting::{Greeting, Opening},
-    holds::Compared,
+    holds::{self, Compared},
     hub::frame,
     inbound::Todo,
     session::Ended,
@@ -219,7 +219,8 @@ impl Outbound {
     /// Works on the node's answer about a bucket.
     async fn complete(&mut self, bucket: Bucket, holds: Entries) -> Result<(), Ended> {
         let (generation, wanted) = self.region.bucket(bucket);
-        let compared = Compared::new(self.node, wanted, holds);
+        let ahead = holds::ahead(&self.control_plane, &wanted, &holds).await?;
+        let compared = Compared::new(self.node, wanted, (holds, &ahead));
         compared.remember(&self.control_plane, self.node).await?;
         // From here on its changes are heard again; up to this one they are told below.
         self.asking.close(bucket);
@@ -237,7 +238,8 @@ impl Outbound {
         for (tenant, wanted) in compared.wanted {
             let held = compared.held.get(&tenant);
             let is_refused = self.refused.get(&tenant) == Some(&wanted.version);
-            if held == Some(&wanted) || is_refused {
+            let is_there = held.is_some_and(|held| held.version >= wanted.version);
+            if is_there || is_refused {
                 continue;
             }
             let is_trusted = !self.refused.contains_key(&tenant);

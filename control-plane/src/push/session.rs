@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     ControlPlane, Refusal,
-    nodes::{Admitted, NotAdmitted},
+    nodes::{Admitted, NotAdmitted, Ring},
 };
 
 /// How often a node's standing is asked of the ledger.
@@ -54,6 +54,9 @@ pub(super) enum Ended {
     /// It was revoked or removed, or enrolled again.
     #[error("{0}")]
     NoLongerAdmitted(String),
+    /// It was moved to another ring; it comes again and is compared anew.
+    #[error("the node was moved to another ring")]
+    Moved,
     /// It connected anew.
     #[error("the node connected anew")]
     Replaced,
@@ -72,7 +75,7 @@ impl Ended {
             Self::Failed(error) => tracing::error!(?error, "a node's session failed"),
             Self::Protocol(reason) => tracing::warn!(reason, "a node broke the protocol"),
             Self::NoLongerAdmitted(reason) => tracing::warn!(reason, "a node was sent away"),
-            Self::Expired | Self::Replaced | Self::Gone | Self::Silent => {}
+            Self::Expired | Self::Moved | Self::Replaced | Self::Gone | Self::Silent => {}
         }
     }
 }
@@ -140,6 +143,27 @@ async fn no_longer_admitted(
     }
 }
 
+/// Ends when the node is not of `ring` any more: looked at when somebody doubts it, and now and then.
+async fn moved(
+    control_plane: &ControlPlane,
+    (node, ring): (NodeId, Ring),
+    presence: &Presence<'_>,
+) -> Ended {
+    let mut doubts = presence.doubts();
+    loop {
+        tokio::select! {
+            Ok(()) = doubts.changed() => {}
+            () = tokio::time::sleep(LOOK_EVERY) => {}
+        }
+        match greeting::ring_of(control_plane, node).await {
+            Ok(now) if now == ring => {}
+            Ok(_) => return Ended::Moved,
+            // It is looked at again soon.
+            Err(error) => tracing::error!(?error, "the ring of a node cannot be read"),
+        }
+    }
+}
+
 async fn converse(
     control_plane: &ControlPlane,
     proof: &Proof,
@@ -159,6 +183,7 @@ async fn converse(
         .join(node, region, commands, Arc::clone(&asking));
     let inbound = Inbound::new(control_plane.clone(), &greeting, todo, Arc::clone(&asking));
     let region = Arc::clone(&opening.region);
+    let ring = region.ring();
     let outbound = Outbound::new(control_plane.clone(), greeting, region, (asking, down));
     // Both run in one task: while one waits for a full link, the other keeps emptying the opposite one,
     // so the two ends cannot wait for each other for ever.
@@ -166,6 +191,7 @@ async fn converse(
         ended = inbound.run(up) => ended,
         ended = outbound.run((opening, questions), queued, work) => ended,
         ended = no_longer_admitted(control_plane, proof, &presence) => ended,
+        ended = moved(control_plane, (node, ring), &presence) => ended,
         () = presence.replaced() => Ended::Replaced,
     };
     drop(presence);

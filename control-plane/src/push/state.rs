@@ -1,4 +1,4 @@
-//! What the nodes of each region should hold, in memory, so that a session costs what differs.
+//! What the nodes of each ring of each region should hold, in memory, so that a session costs what differs.
 //!
 //! A region is read from the database once, when its first node comes. From then on commits of this replica
 //! and the outbox of the others change one bucket each; the index is signed when a session needs it, once for
@@ -31,7 +31,9 @@ use tokio::sync::broadcast;
 use super::{frames, hub::frame};
 use crate::{
     ControlPlane, Refusal,
-    releases::Compiled,
+    change::Promotion,
+    nodes::Ring,
+    releases::{Compiled, Reach},
     store::{News, StoredRelease, Tx},
 };
 
@@ -43,16 +45,17 @@ const BATCH: u64 = 500;
 /// same one.
 const DIGITS_OF_SECOND: u16 = 3;
 
-/// The regions that have had a node here.
+/// The rings of regions that have had a node here.
 #[derive(Default)]
 pub(crate) struct Regions {
-    known: Mutex<BTreeMap<tenant::Region, Arc<Region>>>,
+    known: Mutex<BTreeMap<(tenant::Region, Ring), Arc<Region>>>,
     signed: Arc<AtomicU64>,
 }
 
-/// One region.
+/// One ring of a region.
 pub(super) struct Region {
     name: tenant::Region,
+    ring: Ring,
     /// The number of the newest news that is in it, once it was read. Whoever holds this reads.
     heard: tokio::sync::Mutex<Option<u64>>,
     content: Mutex<Content>,
@@ -147,50 +150,93 @@ struct Shelf {
 struct Document(Option<(ContentHash, Text)>);
 
 impl Regions {
-    fn get(&self, name: &tenant::Region) -> Arc<Region> {
+    fn get(&self, name: &tenant::Region, ring: Ring) -> Arc<Region> {
         let mut known = lock(&self.known);
-        let region = known
-            .entry(name.clone())
-            .or_insert_with(|| Arc::new(Region::new(name.clone(), Arc::clone(&self.signed))));
+        let region = known.entry((name.clone(), ring)).or_insert_with(|| {
+            let signed = Arc::clone(&self.signed);
+            Arc::new(Region::new((name.clone(), ring), signed))
+        });
         Arc::clone(region)
     }
 
-    /// A region that somebody asked for before.
-    pub(super) fn find(&self, name: &tenant::Region) -> Option<Arc<Region>> {
-        lock(&self.known).get(name).cloned()
+    /// The rings of a region that somebody asked for before.
+    pub(super) fn rings(&self, name: &tenant::Region) -> Vec<Arc<Region>> {
+        let known = lock(&self.known);
+        Ring::ALL
+            .into_iter()
+            .filter_map(|ring| known.get(&(name.clone(), ring)).cloned())
+            .collect()
     }
 
-    /// Tells the sessions of a release that was committed here.
+    /// Tells the sessions of a release that was committed here. Rings that hold another version than the one
+    /// before are left out: they are told once it was read what they lack.
     pub(super) fn announce_own(&self, release: Compiled) {
-        let Some(region) = self.find(&release.region) else {
-            // Its first session reads the whole.
-            return;
-        };
-        let sections = release.new_sections;
-        region.take(Step {
-            // If another replica committed that one a moment ago, the outbox tells of both in their order.
-            base: release.version - 1,
-            entry: IndexEntry {
-                version: release.version,
-                manifest: release.manifest_hash,
-            },
-            issued_at: release.issued_at,
-            announcement: Announcement {
-                tenant: release.tenant,
-                frames: frames::of_release(release.tenant, release.manifest, sections),
-            },
-        });
+        // A ring that is not known here yet is read as a whole by its first session.
+        for region in self.rings(&release.region) {
+            if !release.reach.includes(region.ring) {
+                region.observe(release.issued_at);
+                continue;
+            }
+            let sections = release.new_sections.clone();
+            let manifest = release.manifest.clone();
+            region.take(Step {
+                // If another replica committed that one a moment ago, the outbox tells of both in their order.
+                base: release.version - 1,
+                entry: IndexEntry {
+                    version: release.version,
+                    manifest: release.manifest_hash.clone(),
+                },
+                issued_at: release.issued_at,
+                announcement: Announcement {
+                    tenant: release.tenant,
+                    frames: frames::of_release(release.tenant, manifest, sections),
+                },
+            });
+        }
     }
 }
 
 impl ControlPlane {
-    /// A region as the database has it now.
+    /// A ring of a region as the database has it now.
     ///
     /// Must not be called with a transaction open: it takes its turn with others that need one.
-    pub(super) async fn region(&self, name: &tenant::Region) -> Result<Arc<Region>, Refusal> {
-        let region = self.hub().regions().get(name);
+    pub(super) async fn region(
+        &self,
+        name: &tenant::Region,
+        ring: Ring,
+    ) -> Result<Arc<Region>, Refusal> {
+        let region = self.hub().regions().get(name, ring);
         region.catch_up(self).await?;
         Ok(region)
+    }
+
+    /// Tells nodes of what was committed here. Whatever fails is told once the outbox is read.
+    pub(crate) async fn announce(&self, releases: Vec<Compiled>, promotions: Vec<Promotion>) {
+        let regions = self.hub().regions();
+        let mut late = Vec::new();
+        for release in releases {
+            let (tenant, version) = (release.tenant, release.version);
+            let (name, reach) = (release.region.clone(), release.reach);
+            regions.announce_own(release);
+            late.push((name, (tenant, version), reach));
+        }
+        late.extend(promotions.into_iter().map(|promoted| {
+            let release = (promoted.tenant, promoted.version);
+            (promoted.region, release, Reach::Wide)
+        }));
+        for (name, release, reach) in late {
+            let rings = regions.rings(&name);
+            // Most are in step by now, and nothing is to be read for them.
+            let behind = rings.iter().filter(|region| {
+                let behind = region.behind(release.0, release.1).is_some();
+                behind && reach.includes(region.ring) && !region.is_deserted()
+            });
+            for region in behind {
+                if let Err(error) = region.hear_alone(self, release).await {
+                    tracing::warn!(?error, "nodes hear of a release late");
+                }
+            }
+        }
     }
 
     /// How many indexes this process signed: one per state of a region, however many nodes ask for it.
@@ -200,9 +246,10 @@ impl ControlPlane {
 }
 
 impl Region {
-    fn new(name: tenant::Region, signed: Arc<AtomicU64>) -> Self {
+    fn new((name, ring): (tenant::Region, Ring), signed: Arc<AtomicU64>) -> Self {
         Self {
             name,
+            ring,
             heard: tokio::sync::Mutex::default(),
             content: Mutex::new(Content {
                 generation: 0,
@@ -219,6 +266,11 @@ impl Region {
     /// Which one it is.
     pub(super) fn name(&self) -> &tenant::Region {
         &self.name
+    }
+
+    /// Which ring of it.
+    pub(super) fn ring(&self) -> Ring {
+        self.ring
     }
 
     /// Hears of changes from now on.
@@ -255,10 +307,12 @@ impl Region {
                     tenant,
                     region,
                     version,
+                    reach,
                 } = news
                     && region == self.name
                 {
-                    self.hear(control_plane, &tx, (tenant, version)).await?;
+                    let release = (tenant, version);
+                    self.attend(control_plane, &tx, (release, reach)).await?;
                 }
                 *heard = Some(number);
             }
@@ -270,7 +324,7 @@ impl Region {
         let number = tx.newest_news().await?;
         let newest = tx.newest_release_at(&self.name).await?;
         let mut buckets: BTreeMap<Bucket, Entries> = BTreeMap::new();
-        for (tenant, version, manifest) in tx.list_current_releases(&self.name).await? {
+        for (tenant, version, manifest) in tx.list_current_releases(&self.name, self.ring).await? {
             let entry = IndexEntry { version, manifest };
             let entries = buckets.entry(Bucket::of(tenant)).or_default();
             entries.insert(tenant, entry);
@@ -299,8 +353,44 @@ impl Region {
         Ok(number)
     }
 
+    /// Makes a release part of it if it is for this ring.
+    pub(super) async fn attend(
+        &self,
+        control_plane: &ControlPlane,
+        tx: &Tx,
+        ((tenant, version), reach): ((TenantId, u64), Reach),
+    ) -> Result<(), Refusal> {
+        if reach.includes(self.ring) {
+            return self.hear(control_plane, tx, (tenant, version)).await;
+        }
+        if let Some(release) = tx.find_release(tenant, version).await? {
+            self.observe(release.issued_at);
+        }
+        Ok(())
+    }
+
+    /// Something was signed for the other ring. A node that changes its ring must not take what this one is told
+    /// for older than what it had there.
+    fn observe(&self, issued_at: DateTime<Utc>) {
+        let mut content = lock(&self.content);
+        if content.newest < issued_at {
+            content.newest = issued_at;
+            content.index = None;
+        }
+    }
+
+    /// As [`Region::hear`], with a transaction of its own.
+    async fn hear_alone(
+        &self,
+        control_plane: &ControlPlane,
+        release: (TenantId, u64),
+    ) -> Result<(), Refusal> {
+        let tx = control_plane.store().begin_read().await?;
+        self.hear(control_plane, &tx, release).await
+    }
+
     /// Makes a release part of it that was committed elsewhere, or here, and tells of it.
-    pub(super) async fn hear(
+    async fn hear(
         &self,
         control_plane: &ControlPlane,
         tx: &Tx,

@@ -18,6 +18,7 @@ use contract::{
 };
 use serde_json::json;
 
+use super::Reach;
 use crate::{
     ControlPlane, Refusal,
     store::{News, StoredRelease, Tx},
@@ -34,6 +35,10 @@ pub(crate) struct Compiled {
     pub(crate) tenant: TenantId,
     /// Whose nodes.
     pub(crate) region: Region,
+    /// Which of them.
+    pub(crate) reach: Reach,
+    /// The version before, if there is one.
+    pub(crate) before: Option<u64>,
     /// Which one.
     pub(crate) version: u64,
     /// When it was signed.
@@ -53,6 +58,7 @@ impl Compiled {
             tenant: self.tenant,
             region: self.region.clone(),
             version: self.version,
+            reach: self.reach,
         }
     }
 }
@@ -69,20 +75,35 @@ impl ControlPlane {
             .find_tenant(tenant)
             .await?
             .ok_or(Refusal::NotFound { what: "tenant" })?;
-        let sections = Release::sections(self.gather(tx, &tenant).await?)?;
+        let sections = match self.held_back(tx, &tenant).await? {
+            Some(sections) => sections,
+            None => Release::sections(self.gather(tx, &tenant).await?)?,
+        };
         check_sizes(&sections)?;
+        let last = tx.find_latest_release(tenant.id).await?;
+        self.write_release(tx, &tenant, (sections, last), at).await
+    }
+
+    /// Writes the next version, which consists of `sections`; `None` if that would be the last one again.
+    pub(super) async fn write_release(
+        &self,
+        tx: &Tx,
+        tenant: &Tenant,
+        (sections, last): (BTreeMap<SectionName, String>, Option<StoredRelease>),
+        at: DateTime<Utc>,
+    ) -> Result<Option<Compiled>, Refusal> {
         let hashes = hashes(&sections);
         let content = canonical::to_canonical(&json!({
             "region": tenant.region, "sections": hashes, "status": tenant.status,
         }))?;
-        let last = tx.find_latest_release(tenant.id).await?;
         if last.as_ref().is_some_and(|last| last.content == content) {
             return Ok(None);
         }
+        let before = last.as_ref().map(|last| last.version);
         let manifest = Manifest {
             format: FORMAT,
             tenant: tenant.id,
-            version: last.as_ref().map_or(1, |last| last.version + 1),
+            version: before.map_or(1, |last| last + 1),
             region: tenant.region.clone(),
             issued_at: at,
             min_node_version: MIN_NODE_VERSION.to_owned(),
@@ -107,7 +128,9 @@ impl ControlPlane {
         tx.insert_release(&stored, &bodies).await?;
         Ok(Some(Compiled {
             tenant: tenant.id,
-            region: tenant.region,
+            region: tenant.region.clone(),
+            reach: Reach::Everybody,
+            before,
             version: manifest.version,
             issued_at: at,
             manifest: signed,

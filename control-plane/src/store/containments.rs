@@ -12,8 +12,10 @@ use contract::{
     tenant::Region,
 };
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait,
-    QueryFilter, QueryOrder, QuerySelect, Statement, sea_query::Expr,
+    ActiveValue::Set,
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
+    QuerySelect, Statement,
+    sea_query::{Expr, Query},
 };
 
 use super::{StoreError, Tx, codec};
@@ -90,6 +92,24 @@ mod feed {
         #[sea_orm(primary_key, auto_increment = false)]
         pub region: String,
         pub sequence: i64,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+mod end {
+    use chrono::{DateTime, Utc};
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "containment_ends")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub containment_id: String,
+        pub told_at: DateTime<Utc>,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -264,6 +284,43 @@ impl Tx {
         }
         let rows = query.all(&self.db).await?;
         rows.into_iter().map(from_row).collect()
+    }
+
+    /// What ended by itself before a time and was not told of yet, oldest first.
+    pub(crate) async fn list_ended_untold(
+        &self,
+        now: DateTime<Utc>,
+        most: u64,
+    ) -> Result<Vec<ContainmentRecord>, StoreError> {
+        let told = Query::select()
+            .column(end::Column::ContainmentId)
+            .from(end::Entity)
+            .to_owned();
+        let rows = row::Entity::find()
+            .filter(row::Column::EndsAt.lte(now))
+            .filter(row::Column::LiftedReason.is_null())
+            .filter(row::Column::Id.not_in_subquery(told))
+            .order_by_asc(row::Column::EndsAt)
+            .limit(most)
+            .all(&self.db)
+            .await?;
+        rows.into_iter().map(from_row).collect()
+    }
+
+    /// Writes down that the end of a containment was told; fails if it was told before.
+    pub(crate) async fn put_containment_end(
+        &self,
+        id: ContainmentId,
+        at: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let told = end::ActiveModel {
+            containment_id: Set(id.to_string()),
+            told_at: Set(at),
+        };
+        end::Entity::insert(told)
+            .exec_without_returning(&self.db)
+            .await?;
+        Ok(())
     }
 
     /// What nodes of a region could still hold at a time, of the changes after `sequence`, in their order.

@@ -7,6 +7,7 @@ mod m0002_applications;
 mod m0003_idempotency;
 mod m0004_outbox;
 mod m0005_containments;
+mod m0006_rollouts;
 mod tables;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
@@ -22,6 +23,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0003_idempotency::Step),
             Box::new(m0004_outbox::Step),
             Box::new(m0005_containments::Step),
+            Box::new(m0006_rollouts::Step),
         ]
     }
 }

@@ -3,19 +3,22 @@
 //! A node's standing is written by whoever decides it, and never by what a node says: greeting and being
 //! seen touch columns of their own, so that neither can undo a revocation that happens at the same moment.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use contract::{
     enrolment::NodeName,
     ids::{NodeId, TenantId},
+    tenant::Region,
 };
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, EntityTrait, QueryFilter, QueryOrder,
+    ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
     sea_query::{Expr, ExprTrait, OnConflict},
 };
 
 use super::{StoreError, Tx, codec};
-use crate::nodes::{Holding, JoinRecord, Node, NodeStanding};
+use crate::nodes::{Holding, JoinRecord, Node, NodeStanding, Ring};
 
 mod row {
     use chrono::{DateTime, Utc};
@@ -28,6 +31,7 @@ mod row {
         pub id: String,
         pub name: String,
         pub region: String,
+        pub ring: String,
         pub standing: String,
         pub software: Option<String>,
         pub first_seen_at: Option<DateTime<Utc>>,
@@ -138,6 +142,7 @@ impl Tx {
     pub(crate) async fn decide_node(&self, node: &Node) -> Result<(), StoreError> {
         let decided = row::ActiveModel {
             id: Set(node.id.to_string()),
+            ring: Set(node.ring.as_str().to_owned()),
             standing: Set(node.standing.as_str().to_owned()),
             certificate_ends_at: Set(node.certificate_ends_at),
             revoked_at: Set(node.revoked_at),
@@ -204,6 +209,38 @@ impl Tx {
             .all(&self.db)
             .await?;
         rows.into_iter().map(from_row).collect()
+    }
+
+    /// The nodes of a region that are somebody, by name: neither revoked nor waiting for a process.
+    pub(crate) async fn list_enrolled_nodes(
+        &self,
+        region: &Region,
+    ) -> Result<Vec<Node>, StoreError> {
+        let rows = row::Entity::find()
+            .filter(row::Column::Region.eq(region.as_str()))
+            .filter(row::Column::Standing.eq(NodeStanding::Enrolled.as_str()))
+            .order_by_asc(row::Column::Name)
+            .all(&self.db)
+            .await?;
+        rows.into_iter().map(from_row).collect()
+    }
+
+    /// The ring of each node of a region.
+    pub(crate) async fn list_rings(
+        &self,
+        region: &Region,
+    ) -> Result<BTreeMap<NodeId, Ring>, StoreError> {
+        let rows: Vec<(String, String)> = row::Entity::find()
+            .select_only()
+            .columns([row::Column::Id, row::Column::Ring])
+            .filter(row::Column::Region.eq(region.as_str()))
+            .into_tuple()
+            .all(&self.db)
+            .await?;
+        let rings = rows
+            .iter()
+            .map(|(id, ring)| Ok((codec::parse(TABLE, id)?, codec::parse(TABLE, ring)?)));
+        rings.collect()
     }
 
     /// Writes a node's join token over an earlier one, which is void from then on.
@@ -337,6 +374,7 @@ fn to_row(node: &Node) -> row::ActiveModel {
         id: Set(node.id.to_string()),
         name: Set(node.name.to_string()),
         region: Set(node.region.to_string()),
+        ring: Set(node.ring.as_str().to_owned()),
         standing: Set(node.standing.as_str().to_owned()),
         software: Set(node.software.clone()),
         first_seen_at: Set(node.first_seen_at),
@@ -358,6 +396,7 @@ fn from_row(row: row::Model) -> Result<Node, StoreError> {
         id: codec::parse(TABLE, &row.id)?,
         name: codec::parse(TABLE, &row.name)?,
         region: codec::parse(TABLE, &row.region)?,
+        ring: codec::parse(TABLE, &row.ring)?,
         standing: codec::parse(TABLE, &row.standing)?,
         software: row.software,
         first_seen_at: row.first_seen_at,

@@ -14,6 +14,7 @@ use sea_orm::{
 };
 
 use super::{StoreError, Tx, codec};
+use crate::releases::Reach;
 
 mod row {
     use chrono::{DateTime, Utc};
@@ -39,6 +40,8 @@ mod row {
 
 const TABLE: &str = "outbox";
 const RELEASE: &str = "release";
+const CANARY_RELEASE: &str = "release.canary";
+const WIDE_RELEASE: &str = "release.wide";
 const NODE: &str = "node";
 const AUTHORITIES: &str = "authorities";
 const CONTAINMENTS: &str = "containments";
@@ -48,7 +51,7 @@ const NEXT: &str = "UPDATE outbox_head SET number = number + 1 WHERE id = 1 RETU
 /// Something that replicas have to hear of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum News {
-    /// A tenant has a new version.
+    /// A tenant has a new version, or more nodes are given it.
     Release {
         /// The tenant.
         tenant: TenantId,
@@ -56,6 +59,8 @@ pub(crate) enum News {
         region: Region,
         /// The version.
         version: u64,
+        /// Whose nodes are given it.
+        reach: Reach,
     },
     /// A node may not be admitted any more, or not with the certificate it had.
     Node(NodeId),
@@ -88,8 +93,9 @@ impl Tx {
                 tenant,
                 region,
                 version,
+                reach,
             } => row::ActiveModel {
-                kind: Set(RELEASE.to_owned()),
+                kind: Set(kind_of(*reach).to_owned()),
                 subject: Set(Some(tenant.to_string())),
                 region: Set(Some(region.to_string())),
                 version: Set(Some(codec::signed(TABLE, *version)?)),
@@ -158,6 +164,14 @@ impl Tx {
     }
 }
 
+fn kind_of(reach: Reach) -> &'static str {
+    match reach {
+        Reach::Everybody => RELEASE,
+        Reach::Canary => CANARY_RELEASE,
+        Reach::Wide => WIDE_RELEASE,
+    }
+}
+
 fn from_row(row: row::Model) -> Result<(u64, News), StoreError> {
     let missing = |column: &str| StoreError::Unreadable {
         table: TABLE,
@@ -166,10 +180,15 @@ fn from_row(row: row::Model) -> Result<(u64, News), StoreError> {
     let subject = row.subject.ok_or_else(|| missing("subject"));
     let region = row.region.ok_or_else(|| missing("region"));
     let news = match row.kind.as_str() {
-        RELEASE => News::Release {
+        kind @ (RELEASE | CANARY_RELEASE | WIDE_RELEASE) => News::Release {
             tenant: codec::parse(TABLE, &subject?)?,
             region: codec::parse(TABLE, &region?)?,
             version: codec::unsigned(TABLE, row.version.ok_or_else(|| missing("version"))?)?,
+            reach: match kind {
+                CANARY_RELEASE => Reach::Canary,
+                WIDE_RELEASE => Reach::Wide,
+                _ => Reach::Everybody,
+            },
         },
         NODE => News::Node(codec::parse(TABLE, &subject?)?),
         AUTHORITIES => News::Authorities,

@@ -16,7 +16,10 @@ use sea_orm::{
 };
 
 use super::{StoreError, Tx, codec};
-use crate::page::{Page, PageRequest};
+use crate::{
+    nodes::Ring,
+    page::{Page, PageRequest},
+};
 
 mod section {
     use sea_orm::entity::prelude::*;
@@ -66,6 +69,13 @@ const UNCONFIRMED: &str = "SELECT t.id FROM tenants t \
     LEFT JOIN node_holdings h ON h.node_id = $1 AND h.tenant_id = t.id \
     WHERE t.region = $2 AND t.manifest_hash IS NOT NULL AND (h.applied_version IS NULL \
     OR h.applied_version <> t.release_version OR h.rejected_version IS NOT NULL)";
+/// The same for a node of the wide ring, which keeps the version before while a rollout is open.
+const UNCONFIRMED_WIDE: &str = "SELECT t.id FROM tenants t \
+    LEFT JOIN node_holdings h ON h.node_id = $1 AND h.tenant_id = t.id \
+    LEFT JOIN rollouts r ON r.tenant_id = t.id AND r.state IN ('baking', 'held') \
+    WHERE t.region = $2 AND t.manifest_hash IS NOT NULL AND (h.applied_version IS NULL \
+    OR h.applied_version <> COALESCE(r.base_version, t.release_version) \
+    OR h.rejected_version IS NOT NULL)";
 /// The tenants of a region that were released and whose keys nobody reported.
 const UNREPORTED: &str = "SELECT t.id FROM tenants t WHERE t.region = $1 \
     AND t.manifest_hash IS NOT NULL \
@@ -198,13 +208,14 @@ impl Tx {
     pub(crate) async fn list_unconfirmed(
         &self,
         node: NodeId,
-        region: &Region,
+        (region, ring): (&Region, Ring),
     ) -> Result<Vec<TenantId>, StoreError> {
-        self.list_tenants_by(
-            UNCONFIRMED,
-            [node.to_string().into(), region.to_string().into()],
-        )
-        .await
+        let sql = match ring {
+            Ring::Canary => UNCONFIRMED,
+            Ring::Wide => UNCONFIRMED_WIDE,
+        };
+        self.list_tenants_by(sql, [node.to_string().into(), region.to_string().into()])
+            .await
     }
 
     /// The tenants of a region that have a release and no keys that a node reported.

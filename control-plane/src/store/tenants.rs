@@ -1,5 +1,7 @@
 //! Rows of tenants.
 
+use std::collections::BTreeMap;
+
 use contract::{
     ids::TenantId,
     section::ContentHash,
@@ -12,6 +14,7 @@ use sea_orm::{
 
 use super::{StoreError, Tx, codec, search::folded};
 use crate::{
+    nodes::Ring,
     page::{Page, PageRequest},
     tenants::Tenant,
 };
@@ -171,11 +174,21 @@ impl Tx {
         ids.iter().map(|id| codec::parse(TABLE, id)).collect()
     }
 
-    /// What the nodes of `region` should hold: version and manifest hash by tenant.
+    /// What the nodes of a ring of `region` should hold: version and manifest hash by tenant. While a rollout is
+    /// open, the wide ring keeps the version before.
     pub(crate) async fn list_current_releases(
         &self,
         region: &Region,
+        ring: Ring,
     ) -> Result<Vec<(TenantId, u64, ContentHash)>, StoreError> {
+        let open = match ring {
+            Ring::Canary => Vec::new(),
+            Ring::Wide => self.list_open_rollouts(Some(region)).await?,
+        };
+        let mut kept: BTreeMap<TenantId, (u64, ContentHash)> = open
+            .into_iter()
+            .map(|open| (open.tenant, (open.base_version, open.base_manifest)))
+            .collect();
         let rows: Vec<(String, i64, Option<String>)> = row::Entity::find()
             .select_only()
             .columns([
@@ -191,11 +204,12 @@ impl Tx {
         rows.into_iter()
             .filter_map(|(id, version, manifest)| Some((id, version, manifest?)))
             .map(|(id, version, manifest)| {
-                Ok((
-                    codec::parse(TABLE, &id)?,
-                    codec::unsigned(TABLE, version)?,
-                    codec::parse(TABLE, &manifest)?,
-                ))
+                let tenant = codec::parse(TABLE, &id)?;
+                if let Some((version, manifest)) = kept.remove(&tenant) {
+                    return Ok((tenant, version, manifest));
+                }
+                let version = codec::unsigned(TABLE, version)?;
+                Ok((tenant, version, codec::parse(TABLE, &manifest)?))
             })
             .collect()
     }

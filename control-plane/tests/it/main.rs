@@ -26,6 +26,7 @@ mod push;
 mod releases;
 mod replicas;
 mod responsibilities;
+mod rollouts;
 mod setup;
 mod states;
 mod strangers;

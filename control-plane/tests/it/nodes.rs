@@ -11,7 +11,7 @@ use contract::{
 use control_plane::{
     Caller, Mode, Refusal,
     audit::Outcome,
-    nodes::{NewNode, NodeAt, NodeStanding},
+    nodes::{NewNode, NodeAt, NodeStanding, Ring},
 };
 use rcgen::{CertificateParams, KeyPair};
 
@@ -23,6 +23,7 @@ fn new_node(name: &str, region: &str) -> NewNode {
     NewNode {
         name: name.parse().unwrap(),
         region: region.parse().unwrap(),
+        ring: Ring::default(),
     }
 }
 

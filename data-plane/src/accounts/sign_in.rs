@@ -80,6 +80,11 @@ impl Accounts {
         attempt: SignIn<'_>,
     ) -> Result<User, SignInError> {
         let outcome = self.try_sign_in(tenant, &attempt).await;
+        match &outcome {
+            // Whoever is slowed down was not compared with anything.
+            Err(SignInError::Wait { .. }) => {}
+            compared => tenant.counts().signed_in(compared.is_ok()),
+        }
         self.metrics.sign_in(match &outcome {
             Ok(_) => "accepted",
             Err(SignInError::Refused) => "refused",

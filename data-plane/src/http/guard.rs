@@ -1,4 +1,4 @@
-//! What every request passes first: size limits, and a net under panics.
+//! What every request passes first: size limits, counting, and a net under panics.
 //!
 //! A handler that panics answers a plain page with the request's id, and the worker goes on (R-INJ-07).
 //! Sizes are checked before anything is parsed (R-INJ-05).
@@ -17,9 +17,9 @@ use actix_web::{
     middleware::Next,
 };
 use futures::FutureExt;
-use host::RequestId;
+use host::{RequestId, Stopwatch};
 
-use super::{fault::Fault, respond};
+use super::{fault::Fault, respond, served::served};
 
 /// Longest request target, in bytes.
 pub const MAX_URI_BYTES: usize = 8 * 1024;
@@ -49,7 +49,18 @@ pub async fn protect(
         return Ok(request.into_response(answer).map_into_right_body());
     }
     let id = RequestId::of(request.request()).map_or_else(String::new, |id| id.to_string());
-    match AssertUnwindSafe(next.call(request)).catch_unwind().await {
+    let watch = Stopwatch::start();
+    let answering = AssertUnwindSafe(next.call(request)).catch_unwind();
+    let (outcome, runtime) = served(answering).await;
+    if let Some(runtime) = runtime {
+        let is_failure = match &outcome {
+            Ok(Ok(response)) => response.status().is_server_error(),
+            Ok(Err(error)) => error.error_response().status().is_server_error(),
+            Err(_) => true,
+        };
+        runtime.counts().answered(is_failure, watch.elapsed());
+    }
+    match outcome {
         Ok(outcome) => Ok(outcome?.map_into_left_body()),
         Err(_) => {
             tracing::error!("a handler panicked; the panic hook wrote where");

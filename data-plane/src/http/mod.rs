@@ -40,6 +40,7 @@ mod register;
 mod request;
 mod respond;
 mod scope_words;
+mod served;
 mod step;
 mod target;
 mod tenant;

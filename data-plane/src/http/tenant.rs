@@ -22,7 +22,7 @@ use futures::{
     future::{Either, LocalBoxFuture},
 };
 
-use super::fault::Fault;
+use super::{fault::Fault, served};
 use crate::{Node, releases::TenantRuntime};
 
 /// Where a tenant's endpoints are, as far as cookies and links need it.
@@ -136,6 +136,7 @@ fn find(request: &HttpRequest) -> Result<Tenant, Fault> {
         .filter(|tenant| is_at(tenant.issuer(), &authority))
         .ok_or(Fault::NOT_FOUND)?;
     host::record_tenant(request, runtime.slug().as_str());
+    served::found(&runtime);
     let tenant = Tenant {
         place: Place {
             https: runtime.issuer().starts_with("https://"),

@@ -11,7 +11,10 @@ use std::{
 };
 
 use contract::tenant::Region;
-use control_plane::{Bus, LocalBus, RegionPlace};
+use control_plane::{
+    Bus, LocalBus, RegionPlace,
+    rollouts::{DEFAULT_BAKE_SECONDS, MAX_BAKE_SECONDS},
+};
 use data_plane::{
     http::TrustedProxies,
     process::{
@@ -60,6 +63,8 @@ pub struct Config {
     pub otlp_endpoint: Option<String>,
     /// The control plane's store.
     pub control_plane: ControlPlaneSettings,
+    /// How releases reach all nodes.
+    pub rollout: RolloutSettings,
     /// The node's stores.
     pub node: NodeSettings,
     /// Where mail goes.
@@ -85,6 +90,36 @@ pub struct ControlPlaneSettings {
     pub bus_url: Option<Secret>,
     /// A file that holds it.
     pub bus_url_file: Option<PathBuf>,
+}
+
+/// How releases reach all nodes.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RolloutSettings {
+    /// For how long a canary node serves a release before all nodes are given it, in seconds; at most a day.
+    pub bake_seconds: u32,
+}
+
+impl Default for RolloutSettings {
+    fn default() -> Self {
+        Self {
+            bake_seconds: DEFAULT_BAKE_SECONDS,
+        }
+    }
+}
+
+impl RolloutSettings {
+    /// The same, once it is known to be in its range.
+    ///
+    /// # Errors
+    /// More than a day.
+    pub fn bake_seconds(&self) -> Result<u32, Failure> {
+        if self.bake_seconds > MAX_BAKE_SECONDS {
+            let why = format!("must be between 0 and {MAX_BAKE_SECONDS}");
+            return Err(Failure::setting("rollout.bake_seconds", why));
+        }
+        Ok(self.bake_seconds)
+    }
 }
 
 /// A region, and how browsers reach its nodes.
@@ -120,6 +155,7 @@ impl Default for Config {
             log: Log::default(),
             otlp_endpoint: None,
             control_plane: ControlPlaneSettings::default(),
+            rollout: RolloutSettings::default(),
             node: NodeSettings::default(),
             mail: Mail::default(),
             tls: None,
@@ -292,6 +328,14 @@ mod tests {
         }
         let everywhere: SocketAddr = "0.0.0.0:4711".parse().unwrap();
         assert!(Config::default().addresses(everywhere, socket).is_err());
+    }
+
+    #[test]
+    fn a_bake_lasts_a_day_at_most_r_node_06() {
+        for (bake_seconds, fits) in [(0, true), (30, true), (86_400, true), (86_401, false)] {
+            let settings = RolloutSettings { bake_seconds };
+            assert_eq!(settings.bake_seconds().is_ok(), fits, "{bake_seconds}");
+        }
     }
 
     #[test]

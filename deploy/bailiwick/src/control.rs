@@ -99,6 +99,7 @@ async fn serve(
         .map_err(Failure::because("cannot hear signals"))?;
     let nodes = control_plane.serve_nodes(sockets.push, shutdown.clone());
     let replicas = control_plane.follow_replicas(shutdown.clone());
+    let jobs = control_plane.run_jobs(shutdown.clone());
     let announced = async {
         announce(&control_plane, &places, dir.path()).await?;
         ready.ready();
@@ -106,11 +107,12 @@ async fn serve(
         Ok(())
     };
     // Whichever ends first ends the others, and each of them in order.
-    let (served, received, followed, announced) = tokio::join!(
+    let (served, received, followed, announced, ()) = tokio::join!(
         and_stop(server, shutdown),
         and_stop(nodes, shutdown),
         and_stop(replicas, shutdown),
         and_stop(announced, shutdown),
+        jobs,
     );
     served.map_err(Failure::because("a listener failed"))?;
     received.map_err(refused("cannot receive nodes"))?;

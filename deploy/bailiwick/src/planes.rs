@@ -81,6 +81,7 @@ pub async fn open_control_plane(
         database_url: database_url.expose().to_owned(),
         regions,
         push_address,
+        bake_seconds: config.rollout.bake_seconds()?,
         bus: config.control_plane.bus()?,
         kek: means.kek.clone(),
         clock: means.clock.clone(),

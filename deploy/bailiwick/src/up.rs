@@ -95,6 +95,10 @@ impl Starting<'_> {
             let (control_plane, shutdown) = (planes.control_plane.clone(), shutdown.clone());
             async move { control_plane.follow_replicas(shutdown).await }
         });
+        tokio::spawn({
+            let (control_plane, shutdown) = (planes.control_plane.clone(), shutdown.clone());
+            async move { control_plane.run_jobs(shutdown).await }
+        });
         let mut serving = tokio::spawn(futures::future::try_join_all(servers));
 
         let become_ready = async {

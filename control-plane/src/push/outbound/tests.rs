@@ -10,6 +10,7 @@ use tokio::task::JoinHandle;
 use super::*;
 use crate::{
     ControlPlaneConfig, RegionPlace,
+    nodes::Ring,
     push::{
         session::{self, Proof},
         state::tests::flood,
@@ -40,6 +41,7 @@ async fn control_plane() -> ControlPlane {
             "local".parse().unwrap(),
             "http://127.0.0.1:7100".parse().unwrap(),
         )],
+        bake_seconds: 30,
         push_address: None,
         bus: std::sync::Arc::new(crate::LocalBus::default()),
         kek: Kek::from_bytes([7; 32]),
@@ -97,7 +99,10 @@ async fn a_node_that_takes_no_frame_holds_no_connection_to_the_database() {
 async fn a_node_that_fell_too_far_behind_is_asked_what_it_holds() {
     let cp = control_plane().await;
     let (session, mut to_node, from_node) = greeted(&cp).await;
-    let region = cp.region(&"local".parse().unwrap()).await.unwrap();
+    let region = cp
+        .region(&"local".parse().unwrap(), Ring::Wide)
+        .await
+        .unwrap();
     // It has greeted, and reads nothing.
     while to_node.is_empty() {
         tokio::time::sleep(Duration::from_millis(5)).await;

@@ -21,7 +21,7 @@ fn entry(version: u64) -> IndexEntry {
 }
 
 fn region() -> Region {
-    let region = Region::new("local".parse().unwrap(), Arc::default());
+    let region = Region::new(("local".parse().unwrap(), Ring::Wide), Arc::default());
     lock(&region.content).is_read = true;
     region
 }
@@ -86,7 +86,7 @@ fn a_change_counts_once_and_only_in_its_order() {
     }
     assert!(changes.try_recv().is_err());
     // Before it was read, nothing is known and nothing is taken.
-    let unread = Region::new("local".parse().unwrap(), Arc::default());
+    let unread = Region::new(("local".parse().unwrap(), Ring::Wide), Arc::default());
     assert!(!unread.take(step(1, (0, 1), 1)));
     assert_eq!(unread.behind(tenant(1), 1), None);
 }

@@ -60,6 +60,7 @@ impl World {
         let config = ControlPlaneConfig {
             database_url: url.clone(),
             regions: places(&["local", "elsewhere"], "http://127.0.0.1:7100"),
+            bake_seconds: 30,
             push_address: Some("127.0.0.1:7200".parse().unwrap()),
             bus: Arc::new(bell.another()),
             kek: Kek::from_bytes([5; 32]),
@@ -95,6 +96,7 @@ impl World {
         ControlPlane::open(ControlPlaneConfig {
             database_url: self.url.clone(),
             regions: places(regions, base),
+            bake_seconds: 30,
             push_address: Some("127.0.0.1:7200".parse().unwrap()),
             bus: Arc::new(self.bell.another()),
             kek: Kek::from_bytes([5; 32]),

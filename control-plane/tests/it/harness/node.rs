@@ -1,6 +1,10 @@
 //! A node that speaks frames: verifies like a real one, or says what a test wants it to say.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use contract::{
     frames::{Command, CommandOutcome, Delivery, Down, Outcome, Up},
@@ -11,9 +15,12 @@ use contract::{
     receipt::Impact,
     release::Release,
     section::ContentHash,
+    traffic::{Measured, Traffic},
 };
 use control_plane::{ControlPlane, NodeLink};
 use tokio::task::JoinHandle;
+
+use super::start;
 
 /// What everything hits that could be contained.
 pub const IMPACT: Impact = Impact {
@@ -39,6 +46,7 @@ pub struct FakeNode {
     pub asked: Vec<Bucket>,
     /// The bytes of all frames it heard.
     pub bytes: usize,
+    counted: Arc<Mutex<BTreeMap<TenantId, Traffic>>>,
     obeying: Option<JoinHandle<()>>,
 }
 
@@ -60,6 +68,7 @@ impl FakeNode {
             documents: BTreeMap::new(),
             asked: Vec::new(),
             bytes: 0,
+            counted: Arc::default(),
             obeying: None,
         };
         let hello = Up::Hello {
@@ -170,6 +179,7 @@ impl FakeNode {
                 | Down::Bucket { .. }
                 | Down::Compare { .. }
                 | Down::AskKeys { .. }
+                | Down::Measure { .. }
                 | Down::Ping { .. } => {}
                 other => panic!("{other:?}"),
             }
@@ -191,6 +201,26 @@ impl FakeNode {
         .await;
     }
 
+    /// Says what it counted of these tenants, as far as a test gave it something to say.
+    async fn tell_measures(&self, tenants: &[TenantId]) {
+        let counted = self.counted.lock().unwrap().clone();
+        let told = tenants.iter().filter_map(|tenant| {
+            Some(Measured {
+                tenant: *tenant,
+                version: self.holds.get(tenant)?.version,
+                since: start(),
+                traffic: counted.get(tenant).cloned().unwrap_or_default(),
+            })
+        });
+        let tenants = told.collect();
+        self.say(&Up::Measured { tenants }).await;
+    }
+
+    /// From now on it says that it counted this of a tenant.
+    pub fn counts(&self, tenant: TenantId, traffic: Traffic) {
+        self.counted.lock().unwrap().insert(tenant, traffic);
+    }
+
     /// Nothing but pings comes for a moment.
     pub async fn hears_nothing(&mut self) {
         let link = self.link.as_mut().unwrap();
@@ -210,6 +240,7 @@ impl FakeNode {
             documents: BTreeMap::new(),
             asked: Vec::new(),
             bytes: 0,
+            counted: Arc::clone(&self.counted),
             obeying: None,
         };
         self.obeying = Some(tokio::spawn(async move { worker.serve().await }));
@@ -269,6 +300,7 @@ impl FakeNode {
                     };
                     self.say(&Up::CommandResult { id, outcome }).await;
                 }
+                Down::Measure { tenants } => self.tell_measures(&tenants).await,
                 Down::Ping { nonce } => self.say(&Up::Pong { nonce }).await,
                 Down::Compare { buckets } => self.answer(&buckets).await,
                 Down::Index { .. }

@@ -11,7 +11,10 @@ use contract::{
     },
     frames::{Down, Up},
 };
-use control_plane::{Caller, ControlPlane, Mode, nodes::NewNode};
+use control_plane::{
+    Caller, ControlPlane, Mode,
+    nodes::{NewNode, Ring},
+};
 use host::{
     HostPort, Shutdown,
     wire::{self, Client, Identity, Limits, Link, LinkError, Text},
@@ -51,6 +54,7 @@ impl Enrolled {
         let new = NewNode {
             name: name.parse().unwrap(),
             region: "local".parse().unwrap(),
+            ring: Ring::default(),
         };
         let made = world.cp.create_node(by, new, Mode::Commit).await;
         let id = made.unwrap().node.id;

@@ -14,8 +14,12 @@ use contract::{
     role::{Party, Role},
 };
 use control_plane::{
-    At, HeldRole, Mode, Scope, Wait, apis::NewApi, applications::NewApplication,
-    client_grants::NewClientGrant, nodes::NewNode, tenants::NewTenant,
+    At, HeldRole, Mode, Scope, Wait,
+    apis::NewApi,
+    applications::NewApplication,
+    client_grants::NewClientGrant,
+    nodes::{NewNode, Ring},
+    tenants::NewTenant,
 };
 use reqwest::{Method, Response};
 use serde_json::Value;
@@ -242,6 +246,7 @@ pub async fn set(api: &Api) -> Stage {
     let node = NewNode {
         name: "waiting".parse().unwrap(),
         region: "local".parse().unwrap(),
+        ring: Ring::Wide,
     };
     let node = cp.create_node(system, node, stay).await.unwrap();
     let names = [

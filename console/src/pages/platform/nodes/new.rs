@@ -2,7 +2,10 @@
 
 use actix_web::HttpResponse;
 use contract::{permission::Permission, tenant::Region};
-use control_plane::{Mode, nodes::NewNode};
+use control_plane::{
+    Mode,
+    nodes::{NewNode, Ring},
+};
 use leptos::prelude::*;
 
 use super::{href, join::STEPS};
@@ -25,9 +28,11 @@ pub(in crate::pages::platform) async fn create(
 ) -> Result<HttpResponse, Fault> {
     let (name, region) = (form.read("name"), form.read("region"));
     if let (Some(name), Some(region)) = (name, region) {
+        let ring = Ring::default();
+        let new = NewNode { name, region, ring };
         let made = visit
             .control_plane()
-            .create_node(visit.caller(), NewNode { name, region }, Mode::Commit)
+            .create_node(visit.caller(), new, Mode::Commit)
             .await;
         match made {
             Ok(state) => {

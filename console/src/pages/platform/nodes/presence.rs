@@ -62,7 +62,7 @@ impl Presence {
 mod tests {
     use chrono::TimeDelta;
     use contract::ids::{NodeId, TypedId};
-    use control_plane::nodes::Node;
+    use control_plane::nodes::{Node, Ring};
 
     use super::*;
 
@@ -86,6 +86,7 @@ mod tests {
                     id: NodeId::from_uuid(uuid::Uuid::nil()),
                     name: "eu-1".parse().unwrap(),
                     region: "eu".parse().unwrap(),
+                    ring: Ring::default(),
                     standing,
                     software: None,
                     first_seen_at: None,

@@ -94,7 +94,7 @@ async fn settled(visit: &Visit) -> Result<Effectiveness, Fault> {
         (visit.control_plane(), visit.caller(), visit.tenant().id);
     let reach = control_plane.effectiveness(caller, tenant).await?;
     let late =
-        |node: &Serving| node.connected && node.applied < reach.version && node.rejected.is_none();
+        |node: &Serving| node.connected && node.applied < node.wanted && node.rejected.is_none();
     if !reach.serving.iter().any(late) {
         return Ok(reach);
     }

@@ -109,6 +109,7 @@ impl World {
                 region.clone(),
                 "http://127.0.0.1:7100".parse().unwrap(),
             )],
+            bake_seconds: 30,
             push_address: Some("127.0.0.1:7200".parse().unwrap()),
             bus: std::sync::Arc::new(control_plane::LocalBus::default()),
             kek: Kek::from_bytes([7; 32]),
