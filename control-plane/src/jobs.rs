@@ -212,6 +212,26 @@ impl ControlPlane {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::nodes::tests::control_plane;
+
+    #[tokio::test]
+    async fn a_replica_that_was_frozen_meanwhile_finishes_nothing_f_11() {
+        let (cp, clock) = control_plane().await;
+        let name = Job::Tidying.name();
+        let lease = cp.claim(name).await.unwrap().unwrap();
+        cp.forget_old(&lease).await.unwrap();
+        clock.advance(LEASE);
+        let tx = cp.store().begin().await.unwrap();
+        let other = tx.claim_lease(name, "other", cp.clock().now()).await;
+        assert!(other.unwrap().unwrap().fence() > lease.fence());
+        tx.commit().await.unwrap();
+        // It wakes, and believes that it goes on with what it began.
+        let refused = cp.forget_old(&lease).await.unwrap_err();
+        assert!(refused.is_conflict("lost_lease"), "{refused}");
+        let refused = cp.tell_ended_containments(&lease).await;
+        refused.expect("nothing ended, so nothing was to be written");
+        assert_eq!(cp.claim(name).await.unwrap(), None, "it stands down");
+    }
 
     fn record(holder: &str, until: i64) -> LeaseRecord {
         LeaseRecord {

@@ -19,6 +19,7 @@ mod console_sessions;
 mod containments;
 mod http;
 mod invitations;
+mod jobs;
 mod nodes;
 mod operators;
 mod policies;

@@ -4,7 +4,11 @@ use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
 use contract::{enrolment::Authorities, role::Role};
-use control_plane::{At, ConsoleClient, ControlPlane, Mode, nodes::NodeAt, tenants::TenantChanges};
+use control_plane::{
+    At, ConsoleClient, ControlPlane, Mode,
+    nodes::{NodeAt, Ring},
+    tenants::TenantChanges,
+};
 use host::{Shutdown, wire::LinkError};
 
 use crate::harness::{
@@ -89,6 +93,32 @@ async fn who_is_revoked_at_one_is_sent_away_by_all_and_not_told_why_r_node_10() 
         }
         other => panic!("{other:?}"),
     }
+    shutdown.trigger();
+}
+
+#[tokio::test]
+async fn a_node_that_is_moved_at_one_is_compared_anew_by_another_r_node_06() {
+    let world = World::new().await;
+    let owner = world.staff(Role::PlatformOwner).await;
+    let other = world.reopened(BASE).await;
+    let shutdown = Shutdown::new();
+    follow(&other, &shutdown);
+    let there = receive(&other, &shutdown);
+    let enrolled = Enrolled::new(&world, &owner, "eu-1").await;
+    let mut node = enrolled.connect(&world, &there).await.unwrap();
+    node.hear_authorities_after("").await;
+    let at = NodeAt {
+        id: enrolled.answer.node,
+        expected: None,
+    };
+    let moved = world
+        .cp
+        .change_node_ring(&owner, at, Ring::Canary, Mode::Commit);
+    moved.await.unwrap();
+    node.hear_the_end().await;
+    // It may come again at once.
+    let mut node = enrolled.connect(&world, &there).await.unwrap();
+    node.hear_authorities_after("").await;
     shutdown.trigger();
 }
 

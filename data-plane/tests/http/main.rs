@@ -14,6 +14,7 @@ mod authorize;
 mod browser;
 mod callers;
 mod consent;
+mod counts;
 mod events;
 mod headers;
 mod house;

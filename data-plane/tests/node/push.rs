@@ -56,6 +56,33 @@ async fn public_keys_are_reported_when_made_and_whenever_asked_for_r_key_03() {
 }
 
 #[tokio::test]
+async fn counts_are_told_of_tenants_that_are_held_r_node_06() {
+    let (machine, control) = (Machine::new(), ControlPlane::new());
+    let node = machine.start().await;
+    let mut link = Link::connect(&node).await;
+    for version in 1..3 {
+        let draft = control.draft(tenant(1), "acme", version);
+        assert_eq!(link.release(&control, &draft).await, Outcome::Applied);
+        if version == 1 {
+            let Up::Keys { .. } = link.hear().await else {
+                panic!("expected keys");
+            };
+        }
+        let tenants = vec![tenant(2), tenant(1)];
+        link.tell(&Down::Measure { tenants }).await;
+        let Up::Measured { tenants } = link.hear().await else {
+            panic!("expected counts");
+        };
+        let [told] = &tenants[..] else {
+            panic!("{tenants:?}");
+        };
+        assert_eq!((told.tenant, told.version), (tenant(1), version));
+        assert_eq!(told.since, node.started_at());
+        assert_eq!(told.traffic.requests, 0);
+    }
+}
+
+#[tokio::test]
 async fn keys_that_had_to_be_made_anew_are_reported_unasked_r_key_03() {
     let (machine, control) = (Machine::new(), ControlPlane::new());
     let node = machine.start().await;

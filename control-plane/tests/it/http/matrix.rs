@@ -7,19 +7,20 @@ use std::collections::BTreeMap;
 
 use contract::{
     duty::DutyKey,
-    ids::TypedId,
+    ids::{RolloutId, TypedId},
     permission::Permission,
     policies::{PasswordPolicy, Policy},
     responsibility::Responsibility,
     role::{Party, Role},
 };
 use control_plane::{
-    At, HeldRole, Mode, Scope, Wait,
+    At, HeldRole, Mode, PageRequest, Scope, Wait,
     apis::NewApi,
     applications::NewApplication,
     client_grants::NewClientGrant,
     nodes::{NewNode, Ring},
-    tenants::NewTenant,
+    releases::Serving,
+    tenants::{NewTenant, Tenant, TenantChanges},
 };
 use reqwest::{Method, Response};
 use serde_json::Value;
@@ -27,13 +28,16 @@ use serde_json::Value;
 use super::{Api, documents::operations};
 use crate::{
     containments::{hour, user},
-    harness::{invitee, new_tenant},
+    harness::{FakeNode, invitee, new_tenant},
+    rollouts::{make_canary, until},
 };
 
 /// Ids in the documents' examples, and what stands in their place here.
 pub struct Stage {
     pub names: BTreeMap<String, String>,
     examples: Vec<(&'static str, String)>,
+    /// With it, a release of the tenant is on its way.
+    _canary: FakeNode,
 }
 
 impl Stage {
@@ -249,6 +253,7 @@ pub async fn set(api: &Api) -> Stage {
         ring: Ring::Wide,
     };
     let node = cp.create_node(system, node, stay).await.unwrap();
+    let (canary, rollout) = rollout(api, &acme).await;
     let names = [
         ("tenant", acme.id.to_string()),
         ("kind", "password".to_owned()),
@@ -265,6 +270,7 @@ pub async fn set(api: &Api) -> Stage {
         ("event", event.to_string()),
         ("node", node.node.id.to_string()),
         ("containment", containment.to_string()),
+        ("rollout", rollout.to_string()),
     ];
     Stage {
         names: names.map(|(name, id)| (name.to_owned(), id)).into(),
@@ -277,7 +283,35 @@ pub async fn set(api: &Api) -> Stage {
             ("opr_01h00000000000000000000000", member),
             ("opr_01h00000000000000000000001", staff),
         ],
+        _canary: canary,
     }
+}
+
+/// A canary node, and a release of the tenant that only it is given.
+async fn rollout(api: &Api, tenant: &Tenant) -> (FakeNode, RolloutId) {
+    let (world, system) = (&api.world, api.world.cp.system_caller());
+    make_canary(world, 2).await;
+    let canary = FakeNode::greet(&world.cp, 2, Vec::new()).await.obey();
+    let newest = world.released(tenant.id).await;
+    until(async || {
+        let reach = world.cp.effectiveness(&system, tenant.id).await.unwrap();
+        let serves = |node: &Serving| node.node == canary.id && node.applied == newest;
+        reach.serving.iter().any(serves)
+    })
+    .await;
+    let at = At {
+        tenant: tenant.id,
+        expected: None,
+    };
+    let changes = TenantChanges {
+        name: Some("Acme, renamed".parse().unwrap()),
+        ..TenantChanges::default()
+    };
+    let renamed = world.cp.update_tenant(&system, at, changes, Mode::Commit);
+    renamed.await.unwrap();
+    let page = PageRequest::default();
+    let rollouts = world.cp.list_rollouts_of(&system, tenant.id, &page).await;
+    (canary, rollouts.unwrap().items[0].rollout.id)
 }
 
 /// Somebody with a small role in the scope: their id, and that of the role.

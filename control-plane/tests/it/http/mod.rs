@@ -9,6 +9,7 @@ mod idempotency;
 mod matrix;
 mod nodes;
 mod operators;
+mod rollouts;
 mod strangers;
 mod tokens;
 mod truth;
