@@ -141,13 +141,17 @@ impl ControlPlane {
                 .conclude(&system, at, decision, crate::Mode::Commit)
                 .await
             {
-                Ok(state) => tracing::warn!(
+                Ok(state) => tracing::info!(
                     rollout = %rollout.id, tenant = %rollout.tenant, version = rollout.version,
                     outcome = state.rollout.phase.as_str(), "a rollout was decided"
                 ),
                 // Somebody was faster: they held it, or a newer release took its place.
                 Err(Refusal::Stale { .. }) => {}
-                Err(error) => return Err(error),
+                Err(lost) if lost.is_conflict("lost_lease") => return Err(lost),
+                // The others must not wait for one that cannot be decided.
+                Err(error) => {
+                    tracing::error!(?error, rollout = %rollout.id, "a rollout cannot be decided");
+                }
             }
         }
         Ok(())

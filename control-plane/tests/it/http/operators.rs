@@ -85,7 +85,9 @@ async fn a_program_sees_which_node_serves_what_and_whether_the_log_is_whole() {
     let limit = std::time::Duration::from_secs(5);
     api.world.cp.wait_applied(acme.id, 1, limit).await.unwrap();
     let reach = body_of(api.get("/v1/tenants/acme/effectiveness", &token).await).await;
-    let node = json!({"node": api.node.id, "connected": true, "applied": 1, "rejected": null});
+    let node = json!({
+        "node": api.node.id, "ring": "wide", "wanted": 1, "connected": true, "applied": 1, "rejected": null,
+    });
     assert_eq!(reach, json!({"version": 1, "applied": 1, "nodes": [node]}));
 
     let shop = json!({"name": "Job", "kind": "machine"});
