@@ -23,6 +23,7 @@ pub mod pages;
 mod return_path;
 pub mod routes;
 pub mod shell;
+mod streams;
 pub mod visit;
 
 #[cfg(test)]
@@ -36,7 +37,7 @@ use host::{Clock, Egress, Secret};
 use url::Url;
 
 pub use crate::routes::configure;
-use crate::{authn::RelyingParty, cookies::Cookies};
+use crate::{authn::RelyingParty, cookies::Cookies, streams::Streams};
 
 /// What a console needs.
 #[derive(Debug, Clone)]
@@ -106,6 +107,7 @@ struct Inner {
     cookies: Cookies,
     clock: Clock,
     mailbox: Option<String>,
+    streams: Streams,
 }
 
 impl Console {
@@ -126,6 +128,7 @@ impl Console {
                 cookies,
                 clock: config.clock,
                 mailbox: config.mailbox,
+                streams: Streams::default(),
             }),
         })
     }
@@ -154,6 +157,15 @@ impl Console {
 
     pub(crate) fn clock(&self) -> &Clock {
         &self.inner.clock
+    }
+
+    /// Ends what would keep connections open for minutes. For a process that is about to end.
+    pub fn close_streams(&self) {
+        self.inner.streams.close();
+    }
+
+    pub(crate) fn streams(&self) -> &Streams {
+        &self.inner.streams
     }
 
     /// Where mail can be read on this machine, if it does not go out.

@@ -81,6 +81,19 @@ pub struct Command {
     pub run: fn(Visit, Form) -> Answer,
 }
 
+/// What a page offers beside itself: a file to keep, or a stream of events. It changes nothing and is no document.
+#[derive(Clone, Copy)]
+pub struct Resource {
+    /// Below the place's base.
+    pub path: &'static str,
+    /// Which scope it belongs to.
+    pub place: Place,
+    /// What having it needs.
+    pub permission: Option<Permission>,
+    /// Makes it.
+    pub give: fn(Visit) -> Answer,
+}
+
 /// Larger than any form of ours, smaller than a nuisance.
 const FORM_LIMIT: usize = 64 * 1024;
 
@@ -95,6 +108,13 @@ impl Place {
 }
 
 impl Screen {
+    /// The whole path, as a pattern.
+    pub fn pattern(&self) -> String {
+        format!("{}{}", self.place.base(), self.path)
+    }
+}
+
+impl Resource {
     /// The whole path, as a pattern.
     pub fn pattern(&self) -> String {
         format!("{}{}", self.place.base(), self.path)
@@ -128,6 +148,11 @@ pub fn commands() -> impl Iterator<Item = &'static Command> {
     tables.into_iter().flatten()
 }
 
+/// Everything that pages offer beside themselves.
+pub fn resources() -> impl Iterator<Item = &'static Resource> {
+    pages::tenant::RESOURCES.iter()
+}
+
 /// Mounts the console on an application.
 pub fn configure(console: Console) -> impl FnOnce(&mut web::ServiceConfig) {
     move |config| {
@@ -141,6 +166,10 @@ pub fn configure(console: Console) -> impl FnOnce(&mut web::ServiceConfig) {
         for screen in screens() {
             let handler = move |console, request| show(screen, console, request);
             config.route(&screen.pattern(), web::get().to(handler));
+        }
+        for resource in resources() {
+            let handler = move |console, request| give(resource, console, request);
+            config.route(&resource.pattern(), web::get().to(handler));
         }
         for command in commands() {
             let handler = move |console, request, body| run(command, console, request, body);
@@ -164,6 +193,22 @@ async fn show(
         Err(fault) => Err(fault),
     };
     shown.unwrap_or_else(|fault| fault.inside(&visit, None))
+}
+
+async fn give(
+    resource: &'static Resource,
+    console: Data<Console>,
+    request: HttpRequest,
+) -> HttpResponse {
+    let visit = match Visit::begin_beside(&console, &request, resource.place).await {
+        Ok(visit) => visit,
+        Err(fault) => return fault.outside(&console, &request),
+    };
+    let given = match visit.require(resource.permission).await {
+        Ok(()) => (resource.give)(visit.clone()).await,
+        Err(fault) => Err(fault),
+    };
+    given.unwrap_or_else(|fault| fault.inside(&visit, None))
 }
 
 /// The order is the command contract of console.md 6.0a: whose form, whose session, which permission, and

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use contract::{permission::Permission, role::Role};
 
 use crate::{
-    routes::{Place, commands, screens},
+    routes::{Place, commands, resources, screens},
     shell::navigation,
 };
 
@@ -14,6 +14,7 @@ fn every_address_is_there_once() {
     let mut seen = BTreeSet::new();
     let patterns = screens()
         .map(|screen| screen.pattern())
+        .chain(resources().map(|resource| resource.pattern()))
         .chain(commands().map(|command| command.pattern()));
     for pattern in patterns {
         assert!(
@@ -63,8 +64,13 @@ fn the_navigation_follows_the_permissions() {
     };
     assert_eq!(
         labels(Role::PlatformOwner),
-        ["Tenants", "Nodes", "Staff and roles", "Audit log"]
+        [
+            "Tenants", "Incidents", "Nodes", "Staff and roles", "Audit log"
+        ]
     );
-    assert_eq!(labels(Role::SupportEngineer), ["Tenants", "Nodes"]);
+    assert_eq!(
+        labels(Role::SupportEngineer),
+        ["Tenants", "Incidents", "Nodes"]
+    );
     assert!(labels(Role::TenantOwner).is_empty());
 }

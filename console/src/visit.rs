@@ -15,7 +15,7 @@ use actix_web::{HttpRequest, http::Method};
 use chrono::{DateTime, Utc};
 use contract::{permission::Permission, role::Party};
 use control_plane::{
-    Caller, ControlPlane, Scope,
+    Caller, ContainmentState, ControlPlane, Scope,
     console_sessions::{ConsoleSession, Preferences},
     tenants::Tenant,
 };
@@ -41,6 +41,8 @@ struct Inner {
     powers: BTreeSet<Permission>,
     tenants: Vec<Tenant>,
     flash: Option<Flash>,
+    contained: Vec<ContainmentState>,
+    open_containments: usize,
 }
 
 impl Visit {
@@ -111,6 +113,16 @@ impl Visit {
     /// Everything the person may do here.
     pub fn powers(&self) -> &BTreeSet<Permission> {
         &self.0.powers
+    }
+
+    /// What is in force in the tenant now, newest first, as far as the person may know.
+    pub fn contained(&self) -> &[ContainmentState] {
+        &self.0.contained
+    }
+
+    /// On the platform: how many containments are in force in tenants whose containments the person may see.
+    pub fn open_containments(&self) -> usize {
+        self.0.open_containments
     }
 
     /// Whether a member of the vendor's staff looks into a customer's tenant.

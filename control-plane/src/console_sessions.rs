@@ -149,6 +149,20 @@ impl ControlPlane {
         }))
     }
 
+    /// Whether a session is alive, for something that goes on without its person doing anything: this does not
+    /// count as being seen.
+    ///
+    /// # Errors
+    /// Only [`Refusal::Internal`].
+    pub async fn is_console_session_alive(&self, token: &str) -> Result<bool, Refusal> {
+        let tx = self.store().begin_read().await?;
+        let row = tx
+            .find_console_session(&sha256_hex(token.as_bytes()))
+            .await?;
+        let now = self.clock().now();
+        Ok(row.is_some_and(|row| row.is_alive(now)))
+    }
+
     /// Ends a session; gives the ID token it began with, for the platform tenant's end-session endpoint.
     ///
     /// # Errors

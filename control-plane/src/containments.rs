@@ -11,6 +11,7 @@
 mod begin;
 mod change;
 mod ended;
+mod open;
 mod preview;
 mod receipt;
 mod state;
@@ -34,13 +35,10 @@ use utoipa::ToSchema;
 pub use self::preview::Preview;
 pub(crate) use self::{
     preview::Previews,
-    state::lets_through,
+    state::{Reach, lets_through},
     word::{LaneLink, Said, Word},
 };
-use crate::{
-    Caller, ControlPlane, Page, PageRequest, Refusal, Scope, ThingAt, audit::Event,
-    change::NO_TENANT, store::Tx,
-};
+use crate::{Caller, ControlPlane, Page, PageRequest, Refusal, ThingAt, audit::Event, store::Tx};
 
 /// Longest reason.
 const MAX_REASON_CHARS: usize = 200;
@@ -48,8 +46,6 @@ const MAX_REASON_CHARS: usize = 200;
 const MAX_MINUTES: u32 = 365 * 24 * 60;
 /// Most that a list of what is in force shows.
 const MOST_OPEN: u64 = 200;
-/// Most that such a list looks at.
-const MOST_LOOKED_AT: u64 = 2_000;
 
 /// Which containment a change is about, and which version of it the caller has seen.
 pub type ContainmentAt = ThingAt<ContainmentId>;
@@ -268,61 +264,9 @@ impl ControlPlane {
         self.states_of_containments(&tx, records).await
     }
 
-    /// What is in force now in every tenant whose containments the caller may see, newest first, at most 200.
-    ///
-    /// # Errors
-    /// [`Refusal::Internal`] only: to whom nothing is shown, nothing is refused.
-    pub async fn list_open_containments(
-        &self,
-        caller: &Caller,
-    ) -> Result<Vec<ContainmentState>, Refusal> {
-        let everywhere = caller.is_staff() || caller.is_system();
-        let own: Vec<TenantId> = caller
-            .roles()
-            .iter()
-            .filter_map(|held| match held.scope {
-                Scope::Tenant(tenant) => Some(tenant),
-                Scope::Platform => None,
-            })
-            .collect();
-        let only = (!everywhere).then_some(own.as_slice());
-        let tx = self.store().begin_read().await?;
-        let now = self.clock().now();
-        let mut records = tx.list_in_force(only, now, MOST_LOOKED_AT).await?;
-        let visible = self.visible_tenants(&tx, caller, &records).await?;
-        records.retain(|record| visible.contains(&record.containment.tenant));
-        records.truncate(usize::try_from(MOST_OPEN).unwrap_or(usize::MAX));
-        self.states_of_containments(&tx, records).await
-    }
-
     /// Moves whenever a document or a confirmation was recorded here, or news of one came from another replica.
     pub fn containment_changes(&self) -> watch::Receiver<u64> {
         self.lanes().changes()
-    }
-
-    async fn visible_tenants(
-        &self,
-        tx: &Tx,
-        caller: &Caller,
-        records: &[ContainmentRecord],
-    ) -> Result<Vec<TenantId>, Refusal> {
-        let mut tenants: Vec<TenantId> = records
-            .iter()
-            .map(|record| record.containment.tenant)
-            .collect();
-        tenants.sort_unstable();
-        tenants.dedup();
-        let mut visible = Vec::new();
-        for id in tenants {
-            let tenant = tx.find_tenant(id).await?.ok_or(NO_TENANT)?;
-            let verdict = self.authorize(tx, caller, Permission::ContainmentsView, &tenant);
-            match verdict.await {
-                Ok(()) => visible.push(id),
-                Err(Refusal::Forbidden(_) | Refusal::NotFound { .. }) => {}
-                Err(other) => return Err(other),
-            }
-        }
-        Ok(visible)
     }
 
     async fn view_containments(&self, caller: &Caller, tenant: TenantId) -> Result<Tx, Refusal> {

@@ -39,6 +39,7 @@ use crate::{
     Caller, ControlPlane, Mode, Refusal,
     audit::Event,
     change::{Change, Target},
+    containments::Reach,
     store::Tx,
 };
 
@@ -178,10 +179,21 @@ pub struct NodeState {
     pub node: Node,
     /// Whether it is connected to this control plane now.
     pub connected: bool,
+    /// Whether it hears of containments, which it does on a connection of its own.
+    pub lane: LaneState,
     /// How many tenants it should serve.
     pub tenants: usize,
     /// Those of them where it serves an older version than the current one, or none.
     pub behind: Vec<Lag>,
+}
+
+/// A node's connection for containments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LaneState {
+    /// Whether something was heard on it within 2 s.
+    pub connected: bool,
+    /// When something was last heard on it; none for a node that never had one.
+    pub heard_at: Option<DateTime<Utc>>,
 }
 
 /// A tenant of which a node does not serve the current version.
@@ -191,6 +203,8 @@ pub struct Lag {
     pub tenant: TenantId,
     /// The current version.
     pub released: u64,
+    /// When that was signed: since then the node is behind.
+    pub released_at: Option<DateTime<Utc>>,
     /// The version the node serves; 0 for none.
     pub applied: u64,
     /// Why it refused the current one, if it did.
@@ -258,22 +272,41 @@ impl ControlPlane {
             (applied < released).then(|| Lag {
                 tenant,
                 released,
+                released_at: None,
                 applied,
                 rejected: refused.and_then(|holding| holding.reason.clone()),
             })
         };
+        let tenants = current.len();
+        let mut behind: Vec<Lag> = current
+            .into_iter()
+            .filter_map(|(tenant, released, _)| lag((tenant, released)))
+            .collect();
+        date(tx, &mut behind).await?;
         Ok(NodeState {
             connected: self
                 .connected_nodes(tx, &node.region)
                 .await?
                 .contains(&node.id),
-            tenants: current.len(),
-            behind: current
-                .into_iter()
-                .filter_map(|(tenant, released, _)| lag((tenant, released)))
-                .collect(),
+            lane: self.lane_of(tx, &node).await?,
+            tenants,
+            behind,
             node,
         })
+    }
+
+    async fn lane_of(&self, tx: &Tx, node: &Node) -> Result<LaneState, Refusal> {
+        let reach = self.reach(tx, &node.region).await?;
+        let lane = reach.get(&node.id).map(
+            |Reach {
+                 connected,
+                 heard_at,
+             }| LaneState {
+                connected: *connected,
+                heard_at: Some(*heard_at),
+            },
+        );
+        Ok(lane.unwrap_or_default())
     }
 
     /// Begins a change of one node.
@@ -289,6 +322,19 @@ impl ControlPlane {
         let node = existing(change.tx(), node).await?;
         Ok((change, node))
     }
+}
+
+/// Looks up since when each release waits.
+async fn date(tx: &Tx, behind: &mut [Lag]) -> Result<(), Refusal> {
+    let wanted: Vec<(TenantId, u64)> = behind
+        .iter()
+        .map(|lag| (lag.tenant, lag.released))
+        .collect();
+    let issued = tx.list_issued_at(&wanted).await?;
+    for lag in behind {
+        lag.released_at = issued.get(&lag.tenant).copied();
+    }
+    Ok(())
 }
 
 async fn existing(tx: &Tx, node: NodeId) -> Result<Node, Refusal> {

@@ -55,6 +55,7 @@ pub(crate) fn frame<V: IntoView>(
                     {banner::health(visit)}
                 </header>
                 {banner::guest(visit)}
+                {banner::contained(visit)}
                 <main id="main" tabindex="-1">
                     {flash.map(|flash| flash.view(visit.path()))}
                     {content().into_any()}

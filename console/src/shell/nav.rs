@@ -6,7 +6,7 @@ use contract::permission::Permission;
 use leptos::prelude::*;
 
 use crate::{
-    kit::icon,
+    kit::{count, icon},
     routes::{self, Place},
     visit::{Visit, tenant_base},
 };
@@ -111,13 +111,28 @@ fn group_view(visit: &Visit, position: usize, group: NavGroup) -> AnyView {
             // A page below this one keeps the link current: the way back up stays marked.
             let rest = visit.path().strip_prefix(href.as_str());
             let here = rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+            let waiting = waiting(visit, item.path);
             view! {
-                <li><a href=href aria-current=here.then_some("page")>{icon(item.icon)}<span>{item.label}</span></a></li>
+                <li>
+                    <a href=href aria-current=here.then_some("page")>
+                        {icon(item.icon)}<span>{item.label}</span>{waiting}
+                    </a>
+                </li>
             }
         })
         .collect_view();
     view! { <p class="group" id=id.clone()>{group.title}</p><ul aria-labelledby=id>{items}</ul> }
         .into_any()
+}
+
+/// How many things behind a link need somebody now; nothing where none does.
+fn waiting(visit: &Visit, path: &str) -> Option<AnyView> {
+    let number = match path {
+        "incidents" => visit.open_containments(),
+        "containments" => visit.contained().len(),
+        _ => 0,
+    };
+    (number > 0).then(|| count(number, true))
 }
 
 /// On everyone's own pages staff keep the platform's navigation, whose base is not the page's.

@@ -30,6 +30,12 @@ impl Visit {
             .filter(|value| !value.is_empty())
     }
 
+    /// Whether the query string has a member, be it empty.
+    pub fn query_has(&self, name: &str) -> bool {
+        url::form_urlencoded::parse(self.0.request.query_string().as_bytes())
+            .any(|(key, _)| key == name)
+    }
+
     /// The page of a list that the query members `after` asks for.
     ///
     /// # Errors

@@ -10,7 +10,9 @@ use contract::{
     permission::Permission,
     tenant::{Environment, Slug},
 };
-use control_plane::{Caller, ControlPlane, PageRequest, Refusal, Via, tenants::Tenant};
+use control_plane::{
+    Caller, ContainmentState, ControlPlane, PageRequest, Refusal, Via, tenants::Tenant,
+};
 use host::RequestId;
 
 use super::{Inner, Visit};
@@ -30,6 +32,29 @@ impl Visit {
         request: &HttpRequest,
         place: Place,
     ) -> Result<Self, Fault> {
+        let shows = request.method().is_safe() && !request.path().ends_with(".json");
+        Self::recognize(console, request, place, shows).await
+    }
+
+    /// The same for something that is no page: it shows no message and no banner, so none is fetched.
+    ///
+    /// # Errors
+    /// As [`Visit::begin`].
+    pub(crate) async fn begin_beside(
+        console: &Console,
+        request: &HttpRequest,
+        place: Place,
+    ) -> Result<Self, Fault> {
+        Self::recognize(console, request, place, false).await
+    }
+
+    /// `shows` says whether a message that waits is taken.
+    async fn recognize(
+        console: &Console,
+        request: &HttpRequest,
+        place: Place,
+        shows: bool,
+    ) -> Result<Self, Fault> {
         let request_id = RequestId::of(request)
             .map(|id| id.to_string())
             .unwrap_or_default();
@@ -47,7 +72,7 @@ impl Visit {
             Place::Tenant => Some(tenant_of(console, request, &caller).await?),
             Place::Platform | Place::Anywhere => None,
         };
-        let flash = match request.method().is_safe() && !request.path().ends_with(".json") {
+        let flash = match shows {
             true => {
                 control_plane
                     .take_stash(secret.expose(), flash::SLOT)
@@ -55,13 +80,22 @@ impl Visit {
             }
             false => None,
         };
+        let powers = powers(console, &caller, tenant.as_ref()).await?;
+        let open_containments = match place {
+            Place::Platform if caller.is_staff() => {
+                control_plane.count_open_containments(&caller).await?
+            }
+            _ => 0,
+        };
         Ok(Self(Rc::new(Inner {
+            contained: contained(control_plane, &caller, tenant.as_ref(), &powers).await?,
+            open_containments,
             console: console.clone(),
             request: request.clone(),
             request_id,
             preferences: control_plane.preferences(session.operator).await?,
             on_platform: place == Place::Platform,
-            powers: powers(console, &caller, tenant.as_ref()).await?,
+            powers,
             tenants: offered(control_plane, &caller).await?,
             secret,
             session,
@@ -79,6 +113,19 @@ async fn offered(control_plane: &ControlPlane, caller: &Caller) -> Result<Vec<Te
         Ok(page) => Ok(page.items),
         Err(Refusal::Forbidden(_)) => Ok(Vec::new()),
         Err(other) => Err(other.into()),
+    }
+}
+
+/// What is in force in the tenant: every page of it says so, also the answer to a form with mistakes.
+async fn contained(
+    control_plane: &ControlPlane,
+    caller: &Caller,
+    tenant: Option<&Tenant>,
+    powers: &BTreeSet<Permission>,
+) -> Result<Vec<ContainmentState>, Fault> {
+    match tenant.filter(|_| powers.contains(&Permission::ContainmentsView)) {
+        Some(tenant) => Ok(control_plane.contained(caller, tenant.id).await?),
+        None => Ok(Vec::new()),
     }
 }
 

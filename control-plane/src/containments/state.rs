@@ -38,11 +38,11 @@ pub(super) struct RegionNode {
 
 /// Whether a node is there, and since when not.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Reach {
+pub(crate) struct Reach {
     /// Whether it was heard within 2 s.
-    pub(super) connected: bool,
+    pub(crate) connected: bool,
     /// When it was last heard.
-    pub(super) heard_at: DateTime<Utc>,
+    pub(crate) heard_at: DateTime<Utc>,
 }
 
 /// What one tenant brings to the state of its containments.
@@ -144,7 +144,7 @@ impl ControlPlane {
     }
 
     /// Which nodes of a region hear of containments now: by this replica's own ears, and by what others wrote.
-    pub(super) async fn reach(
+    pub(crate) async fn reach(
         &self,
         tx: &Tx,
         region: &Region,

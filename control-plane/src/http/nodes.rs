@@ -81,6 +81,10 @@ struct NodeView {
     standing: NodeStanding,
     software: Option<String>,
     connected: bool,
+    /// Whether it was heard within 2 s on its connection for containments.
+    lane_connected: bool,
+    /// When it was last heard there.
+    lane_heard_at: Option<DateTime<Utc>>,
     first_seen_at: Option<DateTime<Utc>>,
     last_seen_at: Option<DateTime<Utc>>,
     /// When its newest certificate ends; `null` without one, as for a node in the control plane's process.
@@ -101,6 +105,8 @@ struct NodeView {
 struct LagView {
     tenant: TenantId,
     released: u64,
+    /// When the newest release was signed: since then the node is behind.
+    released_at: Option<DateTime<Utc>>,
     applied: u64,
     /// Why the node refused the newest release.
     rejected: Option<String>,
@@ -143,6 +149,8 @@ impl From<NodeState> for NodeView {
             standing: node.standing,
             software: node.software,
             connected: state.connected,
+            lane_connected: state.lane.connected,
+            lane_heard_at: state.lane.heard_at,
             first_seen_at: node.first_seen_at,
             last_seen_at: node.last_seen_at,
             certificate_ends_at: node.certificate_ends_at,
@@ -162,6 +170,7 @@ impl From<Lag> for LagView {
         Self {
             tenant: lag.tenant,
             released: lag.released,
+            released_at: lag.released_at,
             applied: lag.applied,
             rejected: lag.rejected,
         }

@@ -10,8 +10,8 @@ use contract::{
 };
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Statement,
-    Value,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    Statement, Value,
     sea_query::{Alias, Expr, ExprTrait, OnConflict, Query},
 };
 
@@ -64,6 +64,8 @@ mod row {
 }
 
 const TABLE: &str = "releases";
+/// Releases that one question asks about.
+const AT_ONCE: usize = 200;
 /// The current releases of a region that a node is not remembered to serve, or is remembered to have refused.
 const UNCONFIRMED: &str = "SELECT t.id FROM tenants t \
     LEFT JOIN node_holdings h ON h.node_id = $1 AND h.tenant_id = t.id \
@@ -99,6 +101,34 @@ pub(crate) struct StoredRelease {
 }
 
 impl Tx {
+    /// When releases were signed, one of a tenant.
+    pub(crate) async fn list_issued_at(
+        &self,
+        releases: &[(TenantId, u64)],
+    ) -> Result<BTreeMap<TenantId, DateTime<Utc>>, StoreError> {
+        let mut issued = BTreeMap::new();
+        for some in releases.chunks(AT_ONCE) {
+            let mut one_of_them = Condition::any();
+            for (tenant, version) in some {
+                let this = Condition::all()
+                    .add(row::Column::TenantId.eq(tenant.to_string()))
+                    .add(row::Column::Version.eq(codec::signed(TABLE, *version)?));
+                one_of_them = one_of_them.add(this);
+            }
+            let rows: Vec<(String, DateTime<Utc>)> = row::Entity::find()
+                .select_only()
+                .columns([row::Column::TenantId, row::Column::IssuedAt])
+                .filter(one_of_them)
+                .into_tuple()
+                .all(&self.db)
+                .await?;
+            for (tenant, at) in rows {
+                issued.insert(codec::parse(TABLE, &tenant)?, at);
+            }
+        }
+        Ok(issued)
+    }
+
     /// Writes a release and those of its sections that are not there yet.
     pub(crate) async fn insert_release(
         &self,

@@ -2,6 +2,7 @@
 //! data of any tenant's users is reachable from here.
 
 mod audit;
+mod incidents;
 mod new_tenant;
 mod nodes;
 mod staff;
@@ -38,6 +39,20 @@ pub static SCREENS: &[Screen] = &[
         permission: Some(P::TenantsView),
         nav: None,
         show: |visit| Box::pin(tenant::show(visit)),
+    },
+    Screen {
+        path: "incidents",
+        place: Place::Platform,
+        permission: Some(P::TenantsView),
+        nav: nav("Operate", "Incidents", "bell"),
+        show: |visit| Box::pin(incidents::show(visit)),
+    },
+    Screen {
+        path: "incidents/contain",
+        place: Place::Platform,
+        permission: Some(P::TenantsView),
+        nav: None,
+        show: |visit| Box::pin(incidents::choose(visit)),
     },
     Screen {
         path: "nodes",

@@ -12,6 +12,7 @@ pub(super) mod removal;
 pub(super) mod show;
 
 use actix_web::HttpResponse;
+use chrono::{DateTime, Utc};
 use contract::permission::Permission;
 use control_plane::nodes::{Node, NodeStanding, NodeState};
 use leptos::prelude::*;
@@ -62,6 +63,7 @@ pub(super) fn serves(state: &NodeState) -> bool {
 fn tiles(nodes: &[NodeState]) -> AnyView {
     let serving = || nodes.iter().filter(|state| serves(state));
     let connected = serving().filter(|state| state.connected).count();
+    let hear = serving().filter(|state| state.lane.connected).count();
     let behind = serving().filter(|state| !state.behind.is_empty()).count();
     let refused = serving().map(refused).sum::<usize>();
     let awaiting = nodes
@@ -71,6 +73,7 @@ fn tiles(nodes: &[NodeState]) -> AnyView {
     view! {
         <dl class="tiles">
             <StatTile label="Connected" value=format!("{connected} of {}", serving().count()) detail="enrolled nodes" />
+            <StatTile label="Hear containments" value=format!("{hear} of {}", serving().count()) detail="within the last 2 s" />
             <StatTile label="Behind" value=behind.to_string() detail="nodes that miss a release" />
             <StatTile label="Refused" value=refused.to_string() detail="releases a node did not accept" />
             <StatTile label="Awaiting" value=awaiting.to_string() detail="made here, not joined yet" />
@@ -102,6 +105,7 @@ fn table(visit: &Visit, nodes: &[NodeState]) -> AnyView {
         Column::text("Software"),
         Column::number("Tenants held"),
         Column::text("Releases"),
+        Column::text("Containments"),
         Column::text("Certificate ends"),
         Column::text("Last seen"),
     ];
@@ -147,7 +151,8 @@ fn row(visit: &Visit, state: &NodeState) -> AnyView {
             <td>{node.region.to_string()}</td>
             <td class="mono nowrap">{software.map_or_else(none, IntoAny::into_any)}</td>
             <td class="num">{tenants(state)}</td>
-            <td>{releases(state)}</td>
+            <td>{releases(state)}<small>{behind_since(state, visit.now())}</small></td>
+            <td>{lane(state)}</td>
             <td class="nowrap">{certificate(visit, state)}</td>
             <td class="nowrap">{last_seen(visit, node)}</td>
         </tr>
@@ -179,6 +184,30 @@ pub(super) fn releases(state: &NodeState) -> AnyView {
         (0, 0) => pill(Tone::Ok, "Up to date"),
         (0, behind) => pill(Tone::Warn, format!("{behind} behind")),
         (refused, _) => pill(Tone::Bad, format!("{refused} refused")),
+    }
+}
+
+/// For how long the node has been missing a release, by the oldest of them.
+fn behind_since(state: &NodeState, now: DateTime<Utc>) -> Option<String> {
+    let waiting = state.behind.iter().filter_map(|lag| lag.released_at);
+    let oldest = waiting.min().filter(|_| serves(state))?;
+    let near = relative(oldest, now);
+    Some(match near.strip_suffix(" ago") {
+        Some(distance) => format!("for {distance}"),
+        None if near == "just now" => "for less than a minute".to_owned(),
+        None => format!("since {near}"),
+    })
+}
+
+/// Whether it hears of containments, as a mark. They come on a connection of their own.
+pub(super) fn lane(state: &NodeState) -> AnyView {
+    if !serves(state) {
+        return none();
+    }
+    match (state.lane.connected, state.lane.heard_at) {
+        (true, _) => pill(Tone::Ok, "Hears them"),
+        (false, Some(_)) => pill(Tone::Bad, "Does not hear them"),
+        (false, None) => pill(Tone::Bad, "Never heard"),
     }
 }
 

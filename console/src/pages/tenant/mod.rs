@@ -7,6 +7,7 @@
 mod apis;
 mod apps;
 pub(crate) mod audit;
+pub(crate) mod containments;
 mod home;
 mod lines;
 mod party;
@@ -22,7 +23,7 @@ use contract::permission::Permission as P;
 
 use crate::{
     form::Form,
-    routes::{Answer, Command, Nav, Place, Screen},
+    routes::{Answer, Command, Nav, Place, Resource, Screen},
     visit::Visit,
 };
 
@@ -101,8 +102,34 @@ pub static SCREENS: &[Screen] = &[
     page("responsibility/{duty}", P::ResponsibilitiesView, |visit| {
         Box::pin(responsibility::edit::show(visit))
     }),
+    page("containments", P::ContainmentsView, |visit| {
+        Box::pin(containments::list(visit))
+    })
+    .under("Control", "Containment", "lock"),
+    page("containments/new", P::ContainmentsManage, |visit| {
+        Box::pin(containments::new::show(visit))
+    }),
+    page("containments/review", P::ContainmentsManage, |visit| {
+        Box::pin(containments::review::show(visit))
+    }),
+    page("containments/{id}", P::ContainmentsView, |visit| {
+        Box::pin(containments::show::show(visit))
+    }),
+    page("containments/{id}/lift", P::ContainmentsManage, |visit| {
+        Box::pin(containments::change::confirm(visit))
+    }),
     page("audit", P::AuditView, |visit| Box::pin(audit::show(visit)))
         .under("Evidence", "Audit log", "audit"),
+];
+
+/// What the tenant's pages offer beside themselves.
+pub static RESOURCES: &[Resource] = &[
+    beside("containments/{id}/events", P::ContainmentsView, |visit| {
+        Box::pin(containments::events::events(visit))
+    }),
+    beside("containments/{id}/receipt", P::ContainmentsView, |visit| {
+        Box::pin(containments::show::receipt(visit))
+    }),
 ];
 
 /// The tenant's commands.
@@ -172,6 +199,21 @@ pub static COMMANDS: &[Command] = &[
         |visit, form| Box::pin(roles::remove::remove(visit, form)),
     ),
     command(
+        "containments/begin",
+        P::ContainmentsManage,
+        |visit, form| Box::pin(containments::begin(visit, form)),
+    ),
+    command(
+        "containments/{id}/lift",
+        P::ContainmentsManage,
+        |visit, form| Box::pin(containments::change::lift(visit, form)),
+    ),
+    command(
+        "containments/{id}/extend",
+        P::ContainmentsManage,
+        |visit, form| Box::pin(containments::change::extend(visit, form)),
+    ),
+    command(
         "responsibility/{duty}/review",
         P::ResponsibilitiesEdit,
         |visit, form| Box::pin(responsibility::edit::review(visit, form)),
@@ -199,6 +241,15 @@ impl Screen {
             nav: Some(Nav { group, label, icon }),
             ..self
         }
+    }
+}
+
+const fn beside(path: &'static str, permission: P, give: fn(Visit) -> Answer) -> Resource {
+    Resource {
+        path,
+        place: Place::Tenant,
+        permission: Some(permission),
+        give,
     }
 }
 

@@ -62,7 +62,7 @@ impl Presence {
 mod tests {
     use chrono::TimeDelta;
     use contract::ids::{NodeId, TypedId};
-    use control_plane::nodes::{Node, Ring};
+    use control_plane::nodes::{LaneState, Node, Ring};
 
     use super::*;
 
@@ -99,6 +99,7 @@ mod tests {
                     updated_at: now,
                 },
                 connected,
+                lane: LaneState::default(),
                 tenants: 0,
                 behind: Vec::new(),
             };

@@ -12,7 +12,7 @@ use control_plane::{
 };
 use leptos::prelude::*;
 
-use super::{Presence, href, is_embedded, releases, removal, serves};
+use super::{Presence, href, is_embedded, lane, releases, removal, serves};
 use crate::{
     denial::{notice, why_not},
     fault::Fault,
@@ -200,6 +200,7 @@ fn facts(visit: &Visit, seen: &Seen) -> Vec<(String, AnyView)> {
     ];
     if serves(&seen.state) {
         facts.push(kv("Releases", releases(&seen.state)));
+        facts.push(kv("Containments", containments(visit, &seen.state)));
     }
     if let Some(software) = &node.software {
         let software = software.clone();
@@ -214,6 +215,13 @@ fn facts(visit: &Visit, seen: &Seen) -> Vec<(String, AnyView)> {
         None => kv("Last seen", "Never".to_owned()),
     });
     facts
+}
+
+/// Whether it hears of containments, and when it was last heard on that connection.
+fn containments(visit: &Visit, state: &NodeState) -> AnyView {
+    let last = state.lane.heard_at.filter(|_| !state.lane.connected);
+    let last = last.map(|at| view! { <span class="muted">"last heard "{exact(visit, at)}</span> });
+    view! { <span class="row">{lane(state)}{last}</span> }.into_any()
 }
 
 /// Near and exact at once, for what people compare with their own notes.
@@ -298,6 +306,7 @@ fn holdings(visit: &Visit, seen: &Seen) -> AnyView {
         Column::text("State"),
         Column::number("Serves"),
         Column::number("Released"),
+        Column::text("Since"),
         Column::text("Reason"),
     ];
     view! {
@@ -337,6 +346,7 @@ fn lag_row(visit: &Visit, seen: &Seen, lag: &Lag) -> AnyView {
             <td>{state}</td>
             <td class="num">{serves}</td>
             <td class="num">{lag.released}</td>
+            <td class="nowrap">{lag.released_at.map(|at| time(at, visit.now()))}</td>
             <td class="what">{reason}</td>
         </tr>
     }
