@@ -65,12 +65,12 @@ fn the_navigation_follows_the_permissions() {
     assert_eq!(
         labels(Role::PlatformOwner),
         [
-            "Tenants", "Incidents", "Nodes", "Staff and roles", "Audit log"
+            "Tenants", "Incidents", "Nodes", "Rollouts", "Staff and roles", "Audit log"
         ]
     );
     assert_eq!(
         labels(Role::SupportEngineer),
-        ["Tenants", "Incidents", "Nodes"]
+        ["Tenants", "Incidents", "Nodes", "Rollouts"]
     );
     assert!(labels(Role::TenantOwner).is_empty());
 }

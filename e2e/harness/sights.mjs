@@ -72,6 +72,10 @@ const platform = [
   },
   at('tenant', 'platform_owner', '/p/tenants/acme'),
   at('nodes', 'platform_owner', '/p/nodes'),
+  at('rollouts', 'platform_owner', '/p/rollouts'),
+  at('incidents-none', 'platform_owner', '/p/incidents'),
+  at('incidents-contain', 'platform_owner', '/p/incidents/contain'),
+  at('incidents-contain-none-found', 'platform_owner', `/p/incidents/contain?q=${STALE}`),
   at('staff', 'platform_owner', '/p/staff'),
   at('platform-audit', 'platform_owner', '/p/audit'),
   at('guest-home', 'platform_owner', `${ACME}/home`),
@@ -155,7 +159,64 @@ const common = [
   { name: 'mailbox', status: [], go: ({ page }, product) => page.goto(`${product.consoleUrl}/mailbox`) },
 ];
 
-export const consolePages = [...platform, ...tenant, ...common];
+/** Somebody whom nobody knows: nodes refuse whatever they are told to. */
+const SOMEBODY = 'usr_01h00000000000000000000000';
+
+/** Contains by the form that is open, as a person would. */
+async function containNow({ page }, reason) {
+  await page.locator('#reason').fill(reason);
+  await page.getByRole('button', { name: 'Contain now' }).click();
+}
+
+/** What is contained and let go again: a story, so the list is walked in order. */
+const containment = [
+  at('containments-none', 'tenant_owner', `${ACME}/containments`),
+  at('containment-new', 'tenant_owner', `${ACME}/containments/new`),
+  at('containment-new-user', 'tenant_owner', `${ACME}/containments/new?kind=user&id=${SOMEBODY}`),
+  at('containment-new-application', 'tenant_owner', `${ACME}/containments/new?kind=application`),
+  at('containment-new-key', 'tenant_owner', `${ACME}/containments/new?kind=signing_key`),
+  at('containment-new-refused', 'tenant_owner', `${ACME}/containments/review?kind=user&id=${STALE}`, 422),
+  at('containment-review', 'tenant_owner', `${ACME}/containments/review?kind=user&id=${SOMEBODY}`),
+  at('containment-review-tenant', 'tenant_owner', `${ACME}/containments/review?kind=tenant`),
+  {
+    name: 'containment-review-refused',
+    status: [422],
+    async go(person, product) {
+      await sit(person, product, 'tenant_owner', `${ACME}/containments/review?kind=tenant`);
+      await containNow(person, '');
+      await person.page.getByRole('alert').filter({ hasText: '2 things' }).waitFor();
+    },
+  },
+  {
+    name: 'containment-begun',
+    status: [],
+    async go(person, product) {
+      await sit(person, product, 'tenant_owner', `${ACME}/containments/review?kind=user&id=${SOMEBODY}`);
+      await containNow(person, 'The account was taken over this morning; the person called');
+      await person.page.getByText(/Effective on 1 of 1 node, /).waitFor();
+    },
+  },
+  at('containments', 'tenant_owner', `${ACME}/containments`),
+  at('home-contained', 'tenant_owner', `${ACME}/home`),
+  at('guest-contained', 'platform_owner', `${ACME}/home`),
+  at('incidents', 'platform_owner', '/p/incidents'),
+  behind('containment-lift', 'tenant_owner', `${ACME}/containments`, '.row-link', '/lift'),
+  {
+    name: 'containment-lifted',
+    status: [],
+    async go(person, product) {
+      await sit(person, product, 'tenant_owner', `${ACME}/containments`);
+      await person.page.locator('main .row-link').first().click();
+      await person.page.getByRole('link', { name: 'Lift…' }).click();
+      await person.page.locator('#reason').fill('The password was reset');
+      await person.page.getByRole('button', { name: 'Lift now' }).click();
+      await person.page.getByText(/Lifted on 1 of 1 node, /).waitFor();
+    },
+  },
+  at('containments-over', 'tenant_owner', `${ACME}/containments`),
+];
+
+export const consolePages = [...platform, ...tenant, ...containment, ...common];
 
 /** Addresses that the navigation offers to this role and that no sight shows. */
 export async function unseen(person, product, role, path) {

@@ -5,7 +5,7 @@ use actix_web::{
     test,
 };
 use chrono::TimeDelta;
-use console::routes::{commands, screens};
+use console::routes::{commands, resources, screens};
 use contract::role::Role;
 
 use crate::harness::{ORIGIN, World, assert_sound, example};
@@ -19,6 +19,17 @@ async fn without_a_session_every_page_leads_to_the_sign_in_and_back() {
         assert_eq!(answer.status, StatusCode::SEE_OTHER, "{path}");
         let back = path.replace('/', "%2F");
         assert_eq!(answer.location, format!("/login?return={back}%3Fq%3Da"));
+    }
+}
+
+#[actix_web::test]
+async fn without_a_session_nothing_beside_a_page_is_given() {
+    let world = World::new().await;
+    for resource in resources() {
+        let path = example(&resource.pattern());
+        let answer = world.get(None, &path).await;
+        assert_eq!(answer.status, StatusCode::SEE_OTHER, "{path}");
+        assert!(answer.location.starts_with("/login?return="), "{path}");
     }
 }
 

@@ -41,7 +41,7 @@ pub struct Answer {
 /// A signed-in browser.
 #[derive(Clone)]
 pub struct Browser {
-    cookie: String,
+    pub cookie: String,
 }
 
 impl World {

@@ -5,7 +5,11 @@
 )]
 
 mod access;
+mod containments;
+mod events;
 mod harness;
+mod lane;
 mod nodes;
 mod pages;
 mod post;
+mod rollouts;

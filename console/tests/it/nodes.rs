@@ -14,7 +14,12 @@ use crate::{
 };
 
 /// Sends a form with the browser's token.
-async fn send(world: &World, browser: &Browser, path: &str, form: &[(&str, &str)]) -> Answer {
+pub(crate) async fn send(
+    world: &World,
+    browser: &Browser,
+    path: &str,
+    form: &[(&str, &str)],
+) -> Answer {
     let token = world.token(browser).await;
     let form = [form, &[("form_token", token.as_str())]].concat();
     let answer = world.post(Some(browser), path, &form).await;
@@ -25,7 +30,7 @@ async fn send(world: &World, browser: &Browser, path: &str, form: &[(&str, &str)
 }
 
 /// Reads a page that must be there.
-async fn read(world: &World, browser: &Browser, path: &str) -> String {
+pub(crate) async fn read(world: &World, browser: &Browser, path: &str) -> String {
     let answer = world.get(Some(browser), path).await;
     assert_eq!(answer.status, StatusCode::OK, "{path}: {}", answer.html);
     assert_sound(path, &answer);
@@ -41,7 +46,7 @@ async fn made(world: &World, staff: &Browser) -> String {
         .to_owned()
 }
 
-fn between<'a>(text: &'a str, before: &str, after: &str) -> &'a str {
+pub(crate) fn between<'a>(text: &'a str, before: &str, after: &str) -> &'a str {
     let (_, rest) = text
         .split_once(before)
         .unwrap_or_else(|| panic!("no {before}: {text}"));

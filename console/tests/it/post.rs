@@ -14,9 +14,20 @@ use crate::harness::{Browser, World, assert_sound};
 
 /// Attaches a node that applies whatever it is sent and delivers every letter, except to `nowhere@…`.
 pub(crate) async fn postman(world: &World) {
+    node(world, 1).await;
+    let platform = world.control_plane.ensure_platform_tenant().await.unwrap();
+    world
+        .control_plane
+        .wait_applied(platform.id, 1, std::time::Duration::from_secs(10))
+        .await
+        .unwrap();
+}
+
+/// The same with a number of its own; it may not have applied anything yet.
+pub(crate) async fn node(world: &World, number: u128) {
     let trust = world.control_plane.trust_root();
     let link = world.control_plane.attach_node();
-    let node = NodeId::from_uuid(uuid::Uuid::from_u128(1));
+    let node = NodeId::from_uuid(uuid::Uuid::from_u128(number));
     let hello = Up::Hello {
         node,
         region: "local".parse().unwrap(),
@@ -25,12 +36,6 @@ pub(crate) async fn postman(world: &World) {
     };
     say(&link, &hello).await;
     rt::spawn(deliver(link, trust));
-    let platform = world.control_plane.ensure_platform_tenant().await.unwrap();
-    world
-        .control_plane
-        .wait_applied(platform.id, 1, std::time::Duration::from_secs(10))
-        .await
-        .unwrap();
 }
 
 async fn deliver(mut link: NodeLink, trust: TrustRoot) {

@@ -19,7 +19,7 @@ use crate::{
     planes::{Means, open_control_plane},
     refused::refused,
     say,
-    surfaces::{Operators, Setting, console, console_client, local},
+    surfaces::{Operators, Setting, close_streams, console, console_client, local},
 };
 
 /// Runs until a signal asks to stop.
@@ -94,6 +94,7 @@ async fn serve(
         () = shutdown.requested() => return Ok(()),
     };
     let control_plane = opened.control_plane.clone();
+    tokio::spawn(close_streams(opened.console.clone(), shutdown.clone()));
     let server = opened.serve(sockets.console)?;
     stop_on(shutdown.clone(), vec![server.handle()])
         .map_err(Failure::because("cannot hear signals"))?;

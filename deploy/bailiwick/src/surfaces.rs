@@ -25,7 +25,7 @@ use data_plane::{
         server::{Patience, Surface},
     },
 };
-use host::{Egress, EgressPolicy, HostPort, Observe};
+use host::{Egress, EgressPolicy, HostPort, Observe, Shutdown};
 use url::Url;
 
 use crate::{
@@ -213,6 +213,12 @@ pub fn console(
         mailbox: mailbox.then(|| mailbox_url(addresses)),
     });
     made.map_err(Failure::because("cannot make the console"))
+}
+
+/// Ends what browsers would keep open for minutes, so that a stop waits for requests and for nothing else.
+pub async fn close_streams(console: Console, shutdown: Shutdown) {
+    shutdown.requested().await;
+    console.close_streams();
 }
 
 /// Where the mailbox page is.

@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use ::console::Console;
 use actix_web::dev::Server;
 use control_plane::{RegionPlace, platform::PlatformClients};
 use data_plane::process::{
@@ -22,7 +23,7 @@ use crate::{
     planes::{Means, NodeParts, Planes, open_control_plane, open_node},
     refused::refused,
     say,
-    surfaces::{Operators, Setting, Sockets, console, console_client, mailbox_url},
+    surfaces::{Operators, Setting, Sockets, close_streams, console, console_client, mailbox_url},
 };
 
 /// How long the node may take before the log says what it waits for.
@@ -68,6 +69,7 @@ struct Starting<'a> {
 /// What is open and linked, but serves nobody yet.
 struct Opened {
     planes: Planes,
+    console: Console,
     clients: PlatformClients,
     servers: [Server; 2],
     mailbox: bool,
@@ -83,12 +85,14 @@ impl Starting<'_> {
         };
         let Opened {
             planes,
+            console,
             clients,
             servers,
             mailbox,
         } = opened;
         let handles = servers.iter().map(Server::handle).collect();
         stop_on(shutdown.clone(), handles).map_err(Failure::because("cannot hear signals"))?;
+        tokio::spawn(close_streams(console, shutdown.clone()));
         tokio::spawn(planes.clone().keep_linked(shutdown.clone()));
         tokio::spawn(planes.node.clone().keep_tidy());
         tokio::spawn({
@@ -177,12 +181,13 @@ impl Starting<'_> {
         let operators = Operators {
             setting,
             control_plane,
-            console,
+            console: console.clone(),
             mailbox,
         };
         let servers = sockets.serve(operators, &planes.node)?;
         Ok(Opened {
             planes,
+            console,
             clients,
             servers,
             mailbox: has_mailbox,

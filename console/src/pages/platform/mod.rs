@@ -5,6 +5,7 @@ mod audit;
 mod incidents;
 mod new_tenant;
 mod nodes;
+pub(crate) mod rollouts;
 mod staff;
 mod tenant;
 mod tenants;
@@ -90,6 +91,27 @@ pub static SCREENS: &[Screen] = &[
         show: |visit| Box::pin(nodes::join::show(visit)),
     },
     Screen {
+        path: "rollouts",
+        place: Place::Platform,
+        permission: Some(P::RolloutsView),
+        nav: nav("Operate", "Rollouts", "release"),
+        show: |visit| Box::pin(rollouts::list(visit)),
+    },
+    Screen {
+        path: "rollouts/{id}",
+        place: Place::Platform,
+        permission: Some(P::RolloutsView),
+        nav: None,
+        show: |visit| Box::pin(rollouts::show::show(visit)),
+    },
+    Screen {
+        path: "rollouts/{id}/{step}",
+        place: Place::Platform,
+        permission: Some(P::RolloutsManage),
+        nav: None,
+        show: |visit| Box::pin(rollouts::decide::confirm(visit)),
+    },
+    Screen {
         path: "staff",
         place: Place::Platform,
         permission: Some(P::StaffView),
@@ -144,6 +166,12 @@ pub static COMMANDS: &[Command] = &[
         run: |visit, form| Box::pin(nodes::join::make(visit, form)),
     },
     Command {
+        path: "nodes/{node}/ring",
+        place: Place::Platform,
+        permission: Some(P::NodesManage),
+        run: |visit, form| Box::pin(nodes::ring::change(visit, form)),
+    },
+    Command {
         path: "nodes/{node}/revoke",
         place: Place::Platform,
         permission: Some(P::NodesManage),
@@ -154,6 +182,12 @@ pub static COMMANDS: &[Command] = &[
         place: Place::Platform,
         permission: Some(P::NodesManage),
         run: |visit, form| Box::pin(nodes::removal::delete(visit, form)),
+    },
+    Command {
+        path: "rollouts/{id}/{step}",
+        place: Place::Platform,
+        permission: Some(P::RolloutsManage),
+        run: |visit, form| Box::pin(rollouts::decide::run(visit, form)),
     },
     Command {
         path: "staff/invite",

@@ -9,6 +9,7 @@ pub(super) mod join;
 pub(super) mod new;
 mod presence;
 pub(super) mod removal;
+pub(super) mod ring;
 pub(super) mod show;
 
 use actix_web::HttpResponse;
@@ -148,7 +149,7 @@ fn row(visit: &Visit, state: &NodeState) -> AnyView {
         <tr class=class>
             <td>{row_link(href(visit, node, ""), node.name.to_string(), remark)}</td>
             <td>{presence.mark()}<small>{presence.remark()}</small></td>
-            <td>{node.region.to_string()}</td>
+            <td>{node.region.to_string()}<small>{ring::name(node.ring)}</small></td>
             <td class="mono nowrap">{software.map_or_else(none, IntoAny::into_any)}</td>
             <td class="num">{tenants(state)}</td>
             <td>{releases(state)}<small>{behind_since(state, visit.now())}</small></td>

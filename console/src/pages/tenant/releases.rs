@@ -11,13 +11,14 @@ use control_plane::{
     Page, PageRequest,
     audit::{AuditFilter, AuditRecord, Outcome},
     releases::{Effectiveness, ReleaseSummary},
+    rollouts::{RolloutPhase, RolloutState},
 };
 use leptos::prelude::*;
 
 use crate::{
     fault::Fault,
     kit::*,
-    pages::{list::pager, reach::mark},
+    pages::{list::pager, platform::rollouts::clock, reach::mark},
     visit::Visit,
 };
 
@@ -30,7 +31,42 @@ pub(super) async fn list(visit: Visit) -> Result<HttpResponse, Fault> {
         .await?;
     let reach = control_plane.effectiveness(caller, tenant).await?;
     let causes = causes(&visit, &releases).await?;
-    Ok(visit.page("Releases", || page(&visit, &releases, &reach, &causes)))
+    let newest = PageRequest::parse(Some(1), None)?;
+    let rollouts = control_plane
+        .list_rollouts_of(caller, tenant, &newest)
+        .await?;
+    let open = rollouts
+        .items
+        .into_iter()
+        .find(|state| state.rollout.phase.is_open());
+    Ok(visit.page("Releases", || {
+        let under_way = open.as_ref().map(under_way);
+        view! { {page(&visit, &releases, &reach, (&causes, under_way))} }
+    }))
+}
+
+/// That the newest version is not everywhere yet, and until when that is decided.
+fn under_way(state: &RolloutState) -> AnyView {
+    let version = state.rollout.version;
+    let title = match (state.rollout.phase, state.bakes_until) {
+        (RolloutPhase::Held, _) => format!("Version {version} is held on the canary nodes"),
+        (_, Some(until)) => format!(
+            "Version {version} is on the canary nodes, decided by {}",
+            clock(until)
+        ),
+        (_, None) => format!("Version {version} goes to the canary nodes first"),
+    };
+    let why = match state.rollout.phase {
+        RolloutPhase::Held => state.rollout.reason.clone(),
+        _ => state.waits.clone(),
+    };
+    let base = state.rollout.base_version;
+    view! {
+        <Notice tone=Tone::Info title=title>
+            {why.unwrap_or_default()}" All other nodes serve version "{base}" until then."
+        </Notice>
+    }
+    .into_any()
 }
 
 /// The change behind each release on the page, as far as this person may read the log.
@@ -72,7 +108,7 @@ fn page(
     visit: &Visit,
     releases: &Page<ReleaseSummary>,
     reach: &Effectiveness,
-    causes: &BTreeMap<u64, AuditRecord>,
+    (causes, under_way): (&BTreeMap<u64, AuditRecord>, Option<AnyView>),
 ) -> AnyView {
     let rows: Vec<AnyView> = releases
         .items
@@ -94,6 +130,7 @@ fn page(
         .collect();
     view! {
         <PageHead title="Releases" sub="Every published state of this tenant, signed and numbered. Nodes serve nothing else." />
+        {under_way}
         {refused}
         <section class="card table-card" aria-label="Releases">
             <Table label="Releases, newest first" columns=columns>{rows}</Table>
@@ -103,6 +140,17 @@ fn page(
     .into_any()
 }
 
+/// What became of a version that all nodes never got, or that took such a one's place.
+fn rolled(release: &ReleaseSummary) -> Option<AnyView> {
+    let rollout = release.rollout.as_ref()?;
+    match (rollout.phase, rollout.reverts) {
+        (RolloutPhase::Baking, _) => Some(pill(Tone::Info, "On the canary nodes")),
+        (RolloutPhase::Held, _) => Some(pill(Tone::Warn, "Held on the canary nodes")),
+        (RolloutPhase::RolledBack, false) => Some(pill(Tone::Bad, "Rolled back")),
+        (RolloutPhase::Promoted | RolloutPhase::RolledBack | RolloutPhase::Superseded, _) => None,
+    }
+}
+
 fn row(
     visit: &Visit,
     release: &ReleaseSummary,
@@ -110,7 +158,9 @@ fn row(
     cause: Option<&AuditRecord>,
 ) -> AnyView {
     let current = release.version == reach.version;
-    let nodes = if current {
+    let nodes = if let Some(rollout) = rolled(release) {
+        rollout
+    } else if current {
         mark(reach)
     } else {
         view! { <span class="muted">"Superseded"</span> }.into_any()

@@ -12,7 +12,7 @@ use control_plane::{
 };
 use leptos::prelude::*;
 
-use super::{Presence, href, is_embedded, lane, releases, removal, serves};
+use super::{Presence, href, is_embedded, lane, releases, removal, ring, serves};
 use crate::{
     denial::{notice, why_not},
     fault::Fault,
@@ -112,6 +112,7 @@ pub(super) fn page(visit: &Visit, seen: &Seen, form: &Form) -> AnyView {
             {certificate(visit, node, presence)}
         </Card>
         {serves(&seen.state).then(|| holdings(visit, seen))}
+        {ring::card(visit, seen)}
         {removal::zone(visit, seen, form)}
     }
     .into_any()
