@@ -63,6 +63,11 @@ pub enum Down {
         /// Whose, at most [`MAX_ASKED`].
         tenants: Vec<TenantId>,
     },
+    /// Asks for an [`Up::Manifest`] of each of these tenants: the node says it holds a version that is not known here.
+    AskManifests {
+        /// Whose, at most [`MAX_ASKED`].
+        tenants: Vec<TenantId>,
+    },
     /// A section's content; sent before the release that needs it.
     Section {
         /// Its name by content.
@@ -129,6 +134,13 @@ pub enum Up {
         bucket: Bucket,
         /// All of it; nothing, if it serves nothing of it.
         holds: Entries,
+    },
+    /// The answer to [`Down::AskManifests`]: proof of which version the node holds.
+    Manifest {
+        /// The tenant.
+        tenant: TenantId,
+        /// The compact JWS that the node was once sent.
+        manifest: String,
     },
     /// What became of a release.
     Ack {

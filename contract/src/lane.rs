@@ -48,6 +48,8 @@ pub enum LaneDown {
     Pulse {
         /// The region's number of the newest change.
         sequence: u64,
+        /// The control plane's time: a node compares its own clock with it.
+        at: DateTime<Utc>,
     },
 }
 

@@ -40,7 +40,7 @@ use crate::{
     audit::Event,
     change::{Change, Target},
     containments::Reach,
-    store::Tx,
+    store::{Ahead, Tx},
 };
 
 /// How long a connection counts that nobody renews: four pings.
@@ -185,6 +185,21 @@ pub struct NodeState {
     pub tenants: usize,
     /// Those of them where it serves an older version than the current one, or none.
     pub behind: Vec<Lag>,
+    /// Those of which it proved to hold a version that this control plane does not know.
+    pub ahead: Vec<Lead>,
+}
+
+/// A tenant of which a node holds more than this control plane knows: its database was restored to an earlier state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lead {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The current version here.
+    pub released: u64,
+    /// The version the node proved to hold.
+    pub held: u64,
+    /// When it did.
+    pub at: DateTime<Utc>,
 }
 
 /// A node's connection for containments.
@@ -278,12 +293,21 @@ impl ControlPlane {
             })
         };
         let tenants = current.len();
+        let released: BTreeMap<TenantId, u64> = current
+            .iter()
+            .map(|(tenant, version, _)| (*tenant, *version))
+            .collect();
         let mut behind: Vec<Lag> = current
             .into_iter()
             .filter_map(|(tenant, released, _)| lag((tenant, released)))
             .collect();
         date(tx, &mut behind).await?;
+        let ahead = tx.list_ahead_of_node(node.id).await?;
         Ok(NodeState {
+            ahead: ahead
+                .iter()
+                .filter_map(|ahead| lead(ahead, &released))
+                .collect(),
             connected: self
                 .connected_nodes(tx, &node.region)
                 .await?
@@ -335,6 +359,17 @@ async fn date(tx: &Tx, behind: &mut [Lag]) -> Result<(), Refusal> {
         lag.released_at = issued.get(&lag.tenant).copied();
     }
     Ok(())
+}
+
+/// What a node proved, as long as no release is above it.
+fn lead(ahead: &Ahead, released: &BTreeMap<TenantId, u64>) -> Option<Lead> {
+    let released = *released.get(&ahead.tenant)?;
+    (ahead.version >= released).then_some(Lead {
+        tenant: ahead.tenant,
+        released,
+        held: ahead.version,
+        at: ahead.at,
+    })
 }
 
 async fn existing(tx: &Tx, node: NodeId) -> Result<Node, Refusal> {

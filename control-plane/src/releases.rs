@@ -5,6 +5,7 @@
 
 mod again;
 mod compile;
+mod recover;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,6 +18,7 @@ use contract::{
 };
 
 pub(crate) use self::compile::Compiled;
+pub use self::recover::Recovery;
 use crate::{
     Caller, ControlPlane, Page, PageRequest, Refusal,
     nodes::{Holding, Ring},
@@ -74,6 +76,9 @@ pub struct Effectiveness {
     pub rejected: Vec<(NodeId, String)>,
     /// Each of those nodes, by id.
     pub serving: Vec<Serving>,
+    /// The highest version that a node proved to hold though this control plane does not know it: its database was
+    /// restored to an earlier state, and nodes refuse what it releases until [`ControlPlane::recover_releases`].
+    pub ahead: Option<u64>,
 }
 
 /// What one node serves of a tenant.
@@ -220,6 +225,7 @@ impl ControlPlane {
             }
         };
         let serving: Vec<Serving> = nodes.into_iter().map(serving).collect();
+        let ahead = tx.list_ahead(tenant.id, version).await?;
         let rejected = serving
             .iter()
             .filter_map(|node| Some((node.node, node.rejected.clone()?)));
@@ -231,6 +237,7 @@ impl ControlPlane {
                 .filter(|node| node.applied >= version)
                 .count(),
             rejected: rejected.collect(),
+            ahead: ahead.first().map(|ahead| ahead.version),
             serving,
         })
     }

@@ -16,6 +16,7 @@ mod confirmations;
 mod connect;
 mod console_sessions;
 mod containments;
+mod fleet_ahead;
 mod idempotency;
 mod jobs;
 mod kept;
@@ -45,7 +46,8 @@ use sea_orm::{
 use crate::Refusal;
 
 pub(crate) use self::{
-    idempotency::Remembered, kept::Stored, outbox::News, releases::StoredRelease,
+    fleet_ahead::Ahead, idempotency::Remembered, kept::Stored, outbox::News,
+    releases::StoredRelease,
 };
 
 /// Why the store could not answer.

@@ -92,6 +92,14 @@ impl IdentityStore {
         Ok(self.db.ping().await?)
     }
 
+    /// What time it is for the database; nothing for one inside this process.
+    ///
+    /// # Errors
+    /// It does not answer.
+    pub async fn time(&self) -> Result<Option<DateTime<Utc>>, StoreError> {
+        self.db.time().await?.map(time).transpose()
+    }
+
     /// The tenant's rows, to read.
     async fn reads(&self, tenant: TenantId) -> Result<DatabaseExecutor<'_>, StoreError> {
         Ok(self.db.reads(tenant).await?)

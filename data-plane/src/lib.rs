@@ -8,6 +8,7 @@
 //! This crate never reaches `control-plane` or Leptos; `xtask/tests/architecture.rs` holds it to that.
 
 pub mod accounts;
+mod clock_check;
 pub mod codes;
 pub mod containments;
 pub mod grants;
@@ -24,6 +25,7 @@ pub mod push;
 pub mod releases;
 pub mod requests;
 pub mod sessions;
+mod standing;
 pub mod state;
 pub mod throttle;
 mod tidy;

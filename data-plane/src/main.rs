@@ -218,7 +218,11 @@ impl Process {
             () = self.shutdown.requested() => return Ok(Ended::Stopped),
         };
         let node = opened?;
+        if identity.as_ref().is_some_and(NodeIdentity::is_revoked) {
+            node.stand_down();
+        }
         let tidying = tokio::spawn(node.clone().keep_tidy());
+        let watching = tokio::spawn(node.clone().watch_clock());
         let served = node.clone();
         let address = listener
             .local_addr()
@@ -244,6 +248,7 @@ impl Process {
             }
         };
         tidying.abort();
+        watching.abort();
         ended
     }
 

@@ -28,6 +28,7 @@ use url::Url;
 
 use crate::{
     accounts::{AccountError, Accounts, SeedUser},
+    clock_check::ClockCheck,
     codes::Codes,
     containments::{Containments, Door, Keeper, apply::Intake},
     grants::Grants,
@@ -40,6 +41,7 @@ use crate::{
     releases::{Releases, Snapshot, SnapshotError, TenantRuntime, apply::Applier, index::Expected},
     requests::Requests,
     sessions::Sessions,
+    standing::Standing,
     state::StateStore,
     throttle::Throttle,
 };
@@ -132,6 +134,8 @@ struct Inner {
     containments_health: HealthHandle,
     /// Whether a roll was ever taken: until then nobody knows what is contained.
     knows_roll: AtomicBool,
+    clock_check: ClockCheck,
+    standing: Standing,
 }
 
 impl Node {
@@ -256,6 +260,24 @@ impl Node {
         if let Err(error) = self.refresh_keys(tenant).await {
             tracing::error!(%tenant, %error, "ALARM: a contained signing key cannot be replaced; the tenant issues nothing with it");
         }
+    }
+
+    /// Whether nobody may be served: this machine's clock is wrong, or it may not be a node any more.
+    pub fn is_out_of_service(&self) -> bool {
+        self.0.clock_check.is_wrong() || self.0.standing.is_down()
+    }
+
+    pub(crate) fn clock_check(&self) -> &ClockCheck {
+        &self.0.clock_check
+    }
+
+    pub(crate) fn standing(&self) -> &Standing {
+        &self.0.standing
+    }
+
+    /// Serves nobody from now on: its control plane revoked it (F-13).
+    pub fn stand_down(&self) {
+        self.0.standing.revoked();
     }
 
     /// The tenant with this slug, if it is held.
@@ -467,6 +489,8 @@ impl Inner {
             node_id: config.node_id,
             started_at: clock.now(),
             auth_base_url: config.auth_base_url,
+            clock_check: ClockCheck::new(clock.clone(), config.health.register("clock")),
+            standing: Standing::new(config.health.register("standing")),
             clock,
             entropy,
             state,

@@ -19,9 +19,11 @@ mod lane_network;
 pub mod network;
 mod sections;
 
+use std::sync::Arc;
+
 use contract::{
     enrolment::Der,
-    frames::{Down, MAX_ASKED, MAX_MEASURED, Up},
+    frames::{Down, MAX_ASKED, MAX_MEASURED, MAX_UP_BYTES, Up},
     ids::TenantId,
     index::Bucket,
     traffic::Measured,
@@ -142,6 +144,7 @@ impl Conversation<'_> {
                 }
                 Ok(())
             }
+            Down::AskManifests { tenants } => self.show_manifests(tenants).await,
             Down::Section { hash, body } => {
                 self.sections.put(hash, body);
                 Ok(())
@@ -229,6 +232,20 @@ impl Conversation<'_> {
         });
         let tenants = measured.collect();
         self.say(&Up::Measured { tenants }).await
+    }
+
+    /// Proves which versions are held, by what the control plane once signed.
+    async fn show_manifests(&self, tenants: Vec<TenantId>) -> Result<(), Over> {
+        for tenant in tenants.into_iter().take(MAX_ASKED) {
+            let snapshot = Arc::clone(&self.node.applier().snapshot);
+            let reading = tokio::task::spawn_blocking(move || snapshot.record(tenant)).await;
+            let record = reading.ok().and_then(Result::ok).flatten();
+            let manifest = record.and_then(|record| record.manifest);
+            if let Some(manifest) = manifest.filter(|jws| jws.len() < MAX_UP_BYTES / 2) {
+                self.say(&Up::Manifest { tenant, manifest }).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Reports the public keys of a tenant that is held.

@@ -14,7 +14,7 @@ pub mod redis;
 use std::fmt;
 
 use async_trait::async_trait;
-use chrono::Duration;
+use chrono::{DateTime, Duration, Utc};
 use contract::ids::TenantId;
 
 /// What a value is, so that two kinds with the same key never meet.
@@ -180,4 +180,9 @@ pub trait StateStore: Send + Sync + 'static {
 
     /// Whether the store answers; for health checks.
     async fn ping(&self) -> Result<(), StateError>;
+
+    /// What time it is for the store; nothing for one that goes by this node's clock.
+    async fn time(&self) -> Result<Option<DateTime<Utc>>, StateError> {
+        Ok(None)
+    }
 }

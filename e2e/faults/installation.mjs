@@ -12,6 +12,7 @@ import { promisify } from 'node:util';
 
 import { AdminApi } from '../harness/admin_api.mjs';
 import { BINARY, ROOT, canary, ownEnvironment, until } from '../harness/product.mjs';
+import { FakeClock } from './clock.mjs';
 import { freePort } from './ports.mjs';
 
 const NODE = process.env.BAILIWICK_NODE_BIN ?? join(BINARY, '../bailiwick-node');
@@ -25,7 +26,8 @@ export class Installation {
   nodes = [];
 
   /** Prepares directories and databases; nothing runs yet. `proxies` may stand before either server. */
-  constructor({ postgres, redis, postgresPort, redisPort }) {
+  constructor({ postgres, redis, postgresPort, redisPort, clock, clocks = false }) {
+    Object.assign(this, { clock, clocks });
     const number = (installations += 1);
     this.home = mkdtempSync(join(tmpdir(), 'bailiwick-faults-'));
     this.control = postgres.database(`control_${number}`);
@@ -62,7 +64,7 @@ export class Installation {
 
   /** The admin API of one control plane, as whoever can read its data directory. */
   async api(plane, ...args) {
-    const env = { ...ownEnvironment(), ...plane.settings };
+    const env = { ...ownEnvironment(), ...plane.settings, ...plane.clock?.environment };
     const asked = ['token', '--data-dir', plane.dataDir, '--ttl', '1h', ...args];
     const { stdout } = await promisify(execFile)(BINARY, asked, { env });
     canary(stdout.trim());
@@ -85,13 +87,12 @@ export class Installation {
       BAILIWICK_NODE__STATE_URL: state,
       BAILIWICK_PUSH__ADDRESS: `127.0.0.1:${push}`,
     };
-    const args = ['--data-dir', dataDir, '--auth-addr', `127.0.0.1:${port}`];
-    const node = this.#process(name, NODE, [...args, '--join-token-file', tokenFile], settings);
-    Object.assign(node, { id, name, dataDir, port, settings, at: new At(port, this.base) });
+    // Once it has an identity, it reads the token only when its certificate has ended.
+    const args = ['--data-dir', dataDir, '--auth-addr', `127.0.0.1:${port}`, '--join-token-file', tokenFile];
+    const node = this.#process(name, NODE, args, settings);
+    Object.assign(node, { id, name, dataDir, port, settings, tokenFile, at: new At(port, this.base) });
     node.ready = () => node.at.ready();
     await node.start();
-    // From now on it has an identity.
-    node.args = args;
     this.nodes.push(node);
     return node;
   }
@@ -112,6 +113,7 @@ export class Installation {
   #process(name, program, args, settings) {
     const made = new Process(`${name}-${process.pid}-${installations}`, program, args, this.home);
     made.settings = settings;
+    made.clock = this.clock ?? (this.clocks ? new FakeClock(join(this.home, `${name}.clock`)) : undefined);
     this.#processes.add(made);
     return made;
   }
@@ -129,7 +131,7 @@ class Process {
     this.printed = '';
     mkdirSync(LOGS, { recursive: true });
     const log = createWriteStream(join(LOGS, `faults-${this.name}.log`), { flags: 'a' });
-    const env = { ...ownEnvironment(), BAILIWICK_LOG__FORMAT: 'json', ...this.settings };
+    const env = { ...ownEnvironment(), BAILIWICK_LOG__FORMAT: 'json', ...this.settings, ...this.clock?.environment };
     this.child = spawn(this.program, this.args, { cwd: this.cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
     this.alive = true;
     this.child.stdout.setEncoding('utf8').on('data', (text) => (this.printed += text));

@@ -55,14 +55,17 @@ test('F-11: one of two control planes is frozen in the middle of a change', { ti
     });
     const stale = new AdminApi(`${frozen.url}/v1`, made.owner.token);
     assert.ok((await change(stale, 'before')).ok, 'the second replica works');
-    // It stops with the tenant's row locked: after it wrote the release, before it commits.
-    between.watch((way, bytes) => {
-      if (way === 'up' && bytes.includes('INSERT INTO "releases"')) {
+    // It stops with the tenant's row locked: it is about to write, and has not committed. A statement is known by
+    // its values: its text crosses a connection once.
+    const stopped = new Promise((stopped) => between.watch((way, bytes) => {
+      if (way === 'up' && bytes.includes('stale')) {
         between.watch(undefined);
         frozen.signal('SIGSTOP');
+        stopped();
       }
-    });
+    }));
     const late = change(stale, 'stale');
+    await stopped;
     await pause(500);
     const stoppedAt = performance.now();
     const first = await until(async () => {

@@ -21,8 +21,9 @@ const ROLE = 'bailiwick';
 
 /** A server process with a directory of its own. */
 class Server {
-  constructor(name, account = {}) {
+  constructor(name, account = {}, clock = undefined) {
     this.name = name;
+    this.clock = clock;
     this.account = account;
     this.home = mkdtempSync(join(tmpdir(), `bailiwick-${name}-`));
     if (account.uid !== undefined) chownSync(this.home, account.uid, account.gid);
@@ -37,7 +38,7 @@ class Server {
 
   async run(program, args) {
     const log = openSync(this.log, 'a');
-    const env = { ...process.env, LC_ALL: 'C' };
+    const env = { ...process.env, LC_ALL: 'C', ...this.clock?.environment };
     this.child = spawn(program, args, { cwd: this.home, env, stdio: ['ignore', log, log], ...this.account });
     this.ended = new Promise((ended) => this.child.once('close', ended));
     await until(() => {
@@ -65,8 +66,8 @@ class Server {
 }
 
 export class Postgres extends Server {
-  static async start() {
-    const server = new Postgres('postgres', accountFor('postgres'));
+  static async start(clock) {
+    const server = new Postgres('postgres', accountFor('postgres'), clock);
     const data = join(server.home, 'data');
     const setup = ['--auth=trust', '--username=postgres', '--encoding=UTF8', '--locale=C', '--no-instructions'];
     const options = { cwd: server.home, env: { ...process.env, LC_ALL: 'C' }, ...server.account };
@@ -130,8 +131,8 @@ export class Postgres extends Server {
 }
 
 export class Redis extends Server {
-  static async start() {
-    const server = new Redis('redis');
+  static async start(clock) {
+    const server = new Redis('redis', {}, clock);
     server.port = await freePort();
     await server.again();
     return server;

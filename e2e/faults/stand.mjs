@@ -11,18 +11,19 @@ const AUDIENCE = 'https://orders.example';
 const PASSWORD = 'seven horses under glass';
 
 /** The servers that all cases of one file share. */
-export async function servers() {
-  const [postgres, redis] = await Promise.all([Postgres.start(), Redis.start()]);
+export async function servers(clock) {
+  const [postgres, redis] = await Promise.all([Postgres.start(clock), Redis.start(clock)]);
   canary(PASSWORD);
   return { postgres, redis, stop: () => Promise.all([postgres.stop(), redis.stop()]) };
 }
 
 /**
  * Starts `planes` control planes and `nodes` nodes, one after the other on the planes in turn. Between each node and
- * its control plane, the region's database and the region's Redis stands a proxy of its own.
+ * its control plane, the region's database and the region's Redis stands a proxy of its own. All processes may go by
+ * one `clock`, or have `clocks` of their own.
  */
-export async function stand({ postgres, redis }, { planes = 1, nodes = 3 } = {}) {
-  const installation = new Installation({ postgres, redis });
+export async function stand({ postgres, redis }, { planes = 1, nodes = 3, clock, clocks = false } = {}) {
+  const installation = new Installation({ postgres, redis, clock, clocks });
   const made = { installation, planes: [], nodes: installation.nodes };
   try {
     for (let count = 0; count < planes; count += 1) made.planes.push(await installation.startControlPlane());

@@ -4,7 +4,10 @@
 //! test advances it instead of sleeping. This file holds the only reading of the system clock; it must
 //! never offer local time, and never a global that a test would have to share.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError},
+    time::Instant,
+};
 
 use chrono::{DateTime, Duration, DurationRound, Utc};
 
@@ -15,12 +18,30 @@ pub struct Clock(Source);
 #[derive(Clone, Debug)]
 enum Source {
     System,
-    Manual(Arc<Mutex<DateTime<Utc>>>),
+    Manual(Arc<Mutex<Hand>>),
+}
+
+/// What a manual clock shows.
+#[derive(Debug)]
+struct Hand {
+    now: DateTime<Utc>,
+    passed: std::time::Duration,
+}
+
+/// When this process first asked how much time had passed.
+static BEGAN: LazyLock<Instant> = LazyLock::new(began);
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the beginning from which passed time is counted"
+)]
+fn began() -> Instant {
+    Instant::now()
 }
 
 /// The hand on a manual clock: what a test turns. Every clone of its [`Clock`] sees the change.
 #[derive(Clone, Debug)]
-pub struct ManualClock(Arc<Mutex<DateTime<Utc>>>);
+pub struct ManualClock(Arc<Mutex<Hand>>);
 
 impl Clock {
     /// The machine's clock.
@@ -30,7 +51,10 @@ impl Clock {
 
     /// A clock that stands still at `start` until its [`ManualClock`] is moved.
     pub fn manual(start: DateTime<Utc>) -> (Self, ManualClock) {
-        let hand = Arc::new(Mutex::new(whole_micros(start)));
+        let hand = Arc::new(Mutex::new(Hand {
+            now: whole_micros(start),
+            passed: std::time::Duration::ZERO,
+        }));
         (Self(Source::Manual(Arc::clone(&hand))), ManualClock(hand))
     }
 
@@ -43,21 +67,42 @@ impl Clock {
     pub fn now(&self) -> DateTime<Utc> {
         match &self.0 {
             Source::System => whole_micros(Utc::now()),
-            Source::Manual(hand) => *hand.lock().unwrap_or_else(PoisonError::into_inner),
+            Source::Manual(hand) => lock(hand).now,
+        }
+    }
+
+    /// How much time has passed since some moment of this process, however the clock was set meanwhile: what
+    /// tells a clock that was set from time that went by. A machine that sleeps does not count it.
+    pub fn passed(&self) -> std::time::Duration {
+        match &self.0 {
+            Source::System => BEGAN.elapsed(),
+            Source::Manual(hand) => lock(hand).passed,
         }
     }
 }
 
+fn lock(hand: &Mutex<Hand>) -> MutexGuard<'_, Hand> {
+    hand.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl ManualClock {
-    /// Moves the time by `by`; a negative duration moves it back, as a wrong NTP answer would.
+    /// Has `by` go by; a negative duration sets the clock back, as a wrong NTP answer would.
     pub fn advance(&self, by: Duration) {
-        let mut now = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *now = whole_micros(*now + by);
+        let mut hand = lock(&self.0);
+        hand.now = whole_micros(hand.now + by);
+        hand.passed += by.to_std().unwrap_or_default();
+    }
+
+    /// Sets the clock by `by`, while no time goes by.
+    pub fn step(&self, by: Duration) {
+        let mut hand = lock(&self.0);
+        hand.now = whole_micros(hand.now + by);
     }
 
     /// Moves the time to `to`.
     pub fn set(&self, to: DateTime<Utc>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = whole_micros(to);
+        let by = to - lock(&self.0).now;
+        self.advance(by);
     }
 }
 
@@ -107,6 +152,19 @@ mod tests {
         assert_eq!(clone.now().to_rfc3339(), "2026-01-01T12:00:00.123456+00:00");
         hand.set(noon() + Duration::days(1));
         assert_eq!(clock.now(), clone.now());
+    }
+
+    #[test]
+    fn time_that_passed_is_not_what_a_clock_was_set_by() {
+        let (clock, hand) = Clock::manual(noon());
+        hand.advance(Duration::seconds(3));
+        assert_eq!(clock.passed().as_secs(), 3);
+        hand.step(Duration::days(365));
+        hand.advance(Duration::minutes(-5));
+        assert_eq!(clock.passed().as_secs(), 3);
+        let system = Clock::system();
+        let first = system.passed();
+        assert!(system.passed() >= first);
     }
 
     #[test]

@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     Mode,
-    nodes::{Lag, NewNode, NodeAt, NodeStanding, NodeState, Ring},
+    nodes::{Lag, Lead, NewNode, NodeAt, NodeStanding, NodeState, Ring},
 };
 
 const ALL: &str = "/nodes";
@@ -93,6 +93,9 @@ struct NodeView {
     tenants: usize,
     /// Tenants of which it does not hold the newest release.
     behind: Vec<LagView>,
+    /// Tenants of which it proved to hold a release that this control plane does not know: its database was restored
+    /// to an earlier state.
+    ahead: Vec<LeadView>,
     created_at: DateTime<Utc>,
     revoked_at: Option<DateTime<Utc>>,
     revoked_reason: Option<String>,
@@ -110,6 +113,26 @@ struct LagView {
     applied: u64,
     /// Why the node refused the newest release.
     rejected: Option<String>,
+}
+
+/// A tenant of which a node holds a release that the control plane does not know.
+#[derive(Debug, Serialize, ToSchema)]
+struct LeadView {
+    tenant: TenantId,
+    released: u64,
+    held: u64,
+    at: DateTime<Utc>,
+}
+
+impl From<Lead> for LeadView {
+    fn from(lead: Lead) -> Self {
+        Self {
+            tenant: lead.tenant,
+            released: lead.released,
+            held: lead.held,
+            at: lead.at,
+        }
+    }
 }
 
 /// A join token.
@@ -156,6 +179,7 @@ impl From<NodeState> for NodeView {
             certificate_ends_at: node.certificate_ends_at,
             tenants: state.tenants,
             behind: state.behind.into_iter().map(Into::into).collect(),
+            ahead: state.ahead.into_iter().map(Into::into).collect(),
             created_at: node.created_at,
             revoked_at: node.revoked_at,
             revoked_reason: node.revoked_reason,

@@ -18,13 +18,13 @@ use utoipa::ToSchema;
 
 use super::{
     answer::{Answer, Listed},
-    asking::{InTenant, Paging, Params},
+    asking::{Adding, InTenant, Paging, Params},
     operation::Operation,
     problem::Problem,
 };
 use crate::{
     nodes::Ring,
-    releases::{Effectiveness, ReleaseDetail, ReleaseSummary, RolloutOf, Serving},
+    releases::{Effectiveness, Recovery, ReleaseDetail, ReleaseSummary, RolloutOf, Serving},
     rollouts::RolloutPhase,
 };
 
@@ -59,6 +59,15 @@ pub(super) fn operations() -> Vec<Operation> {
         .summary("Says how far the current release has come: which node serves which version.")
         .needs(P::SettingsView)
         .gives::<EffectivenessView>(),
+        Operation::new(
+            "recoverReleases",
+            Method::POST,
+            "/tenants/{tenant}/recover",
+            recover,
+        )
+        .summary("Goes on above the versions that nodes hold, after this control plane's database was restored to an earlier state.")
+        .needs(P::NodesManage)
+        .gives::<RecoveryView>(),
         Operation::new("listKeys", Method::GET, "/tenants/{tenant}/keys", keys)
             .summary("Lists the public keys that sign the tenant's tokens.")
             .needs(P::KeysView)
@@ -151,6 +160,30 @@ pub(super) struct EffectivenessView {
     applied: usize,
     /// The nodes of the tenant's region that are connected or said anything about the tenant.
     nodes: Vec<ServingView>,
+    /// The highest release that a node proved to hold and this control plane does not know, because its database was
+    /// restored to an earlier state; else `null`.
+    ahead: Option<u64>,
+}
+
+/// A tenant whose releases go on above what nodes hold.
+#[derive(Debug, Serialize, ToSchema)]
+struct RecoveryView {
+    /// The last release this control plane knew.
+    known: u64,
+    /// The highest release that a node proved to hold.
+    held: u64,
+    /// The release that is current now.
+    version: u64,
+}
+
+impl From<Recovery> for RecoveryView {
+    fn from(recovery: Recovery) -> Self {
+        Self {
+            known: recovery.known,
+            held: recovery.held,
+            version: recovery.version,
+        }
+    }
 }
 
 /// What one node serves of a tenant.
@@ -174,6 +207,7 @@ impl From<Effectiveness> for EffectivenessView {
             version: reach.version,
             applied: reach.applied,
             nodes: reach.serving.into_iter().map(Into::into).collect(),
+            ahead: reach.ahead,
         }
     }
 }
@@ -239,6 +273,14 @@ async fn effectiveness(at: InTenant) -> Result<Answer<EffectivenessView>, Proble
     Ok(Answer::ok(
         at.plane.effectiveness(&at.caller, at.tenant).await?.into(),
     ))
+}
+
+async fn recover(at: InTenant, write: Adding) -> Result<Answer<RecoveryView>, Problem> {
+    let recovered = at
+        .plane
+        .recover_releases(&at.caller, at.tenant, write.mode)
+        .await?;
+    Ok(Answer::ok(recovered.into()).mode(write.mode))
 }
 
 async fn keys(at: InTenant) -> Result<Listed<KeyView>, Problem> {

@@ -21,19 +21,28 @@ pub(super) struct Compared {
     /// What it does hold, as far as we believe it. What is not believed counts as not held, so the node is sent
     /// the whole of it.
     pub(super) held: Entries,
+    /// Of which tenants it says it holds what this database does not know, though nobody else could have signed it.
+    pub(super) ahead: Vec<TenantId>,
 }
 
 impl Compared {
-    /// `ahead` are tenants of which the node holds a release that is newer than what its ring should hold: it
+    /// `released` are tenants of which the node holds a release that is newer than what its ring should hold: it
     /// was of another ring before, and versions only grow.
     pub(super) fn new(
         node: NodeId,
         wanted: Entries,
-        (mut holds, ahead): (Entries, &BTreeSet<TenantId>),
+        (mut holds, released): (Entries, &BTreeSet<TenantId>),
     ) -> Self {
         let said = holds.len();
-        holds
-            .retain(|tenant, held| ahead.contains(tenant) || is_credible(held, wanted.get(tenant)));
+        let leads = |(tenant, held): &(&TenantId, &IndexEntry)| {
+            let current = wanted.get(*tenant);
+            !released.contains(tenant) && current.is_some_and(|current| is_ahead(held, current))
+        };
+        let ahead = holds.iter().filter(leads).map(|(tenant, _)| *tenant);
+        let ahead = ahead.collect();
+        holds.retain(|tenant, held| {
+            released.contains(tenant) || is_credible(held, wanted.get(tenant))
+        });
         let doubted = said - holds.len();
         if doubted > 0 {
             tracing::warn!(%node, doubted, "a node says it holds what was never released to it");
@@ -41,6 +50,7 @@ impl Compared {
         Self {
             wanted,
             held: holds,
+            ahead,
         }
     }
 
@@ -106,6 +116,11 @@ pub(super) async fn ahead(
 /// Whether what a node says it holds was released: by what is current.
 fn is_credible(held: &IndexEntry, current: Option<&IndexEntry>) -> bool {
     current.is_some_and(|current| (1..current.version).contains(&held.version) || held == current)
+}
+
+/// Whether it would be a version that was released and forgotten here.
+fn is_ahead(held: &IndexEntry, current: &IndexEntry) -> bool {
+    held.version >= current.version && held != current
 }
 
 #[cfg(test)]

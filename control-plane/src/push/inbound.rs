@@ -12,13 +12,14 @@ use contract::{
     frames::{MAX_KEYS, MAX_MEASURED, Outcome, PublicKey, Up},
     ids::{NodeId, TenantId},
     index::{self, Bucket, Entries},
+    manifest::Manifest,
     tenant::Region,
 };
 use host::wire::Text;
 use tokio::sync::mpsc;
 
 use super::{asking::Asking, greeting::Greeting, session::Ended};
-use crate::{ControlPlane, Refusal, nodes::Holding, tenants::Tenant};
+use crate::{ControlPlane, Refusal, nodes::Holding, store::Ahead, tenants::Tenant};
 
 /// How much of a node's reason is kept.
 const MAX_REASON_CHARS: usize = 500;
@@ -86,6 +87,7 @@ impl Inbound {
         match frame {
             Up::Hello { .. } => Err(Ended::Protocol("it greeted twice")),
             Up::Holds { bucket, holds } => self.hear_holds(bucket, holds),
+            Up::Manifest { tenant, manifest } => self.hear_manifest(tenant, &manifest).await,
             Up::Ack {
                 tenant,
                 version,
@@ -130,6 +132,37 @@ impl Inbound {
             return Err(Ended::Protocol("it answers what it was not asked"));
         }
         self.tell(Todo::Holds(bucket, holds));
+        Ok(())
+    }
+
+    /// Takes proof that there was a version which this database does not know. What we did not sign ourselves proves
+    /// nothing.
+    async fn hear_manifest(&self, tenant: TenantId, jws: &str) -> Result<(), Ended> {
+        let proven = Manifest::verify(jws, &self.control_plane.trust_root())
+            .ok()
+            .filter(|proven| proven.tenant == tenant && proven.region == self.region);
+        let Some(proven) = proven else {
+            return Err(Ended::Protocol("what it shows is no manifest of ours"));
+        };
+        let tx = self.control_plane.store().begin().await?;
+        let Some(known) = tx.lock_tenant(tenant).await? else {
+            return Ok(());
+        };
+        let (version, current) = (proven.version, known.release_version);
+        let last = tx.find_release(tenant, current).await?;
+        let is_known = last.is_some_and(|last| last.manifest == jws);
+        if known.region != self.region || version < current || is_known {
+            return Ok(());
+        }
+        tx.put_ahead(&Ahead {
+            tenant,
+            node: self.node,
+            version,
+            at: self.control_plane.clock().now(),
+        })
+        .await?;
+        tx.commit().await?;
+        tracing::error!(node = %self.node, %tenant, version, current, "ALARM: a node holds a release that this control plane does not know: its database is behind the fleet");
         Ok(())
     }
 

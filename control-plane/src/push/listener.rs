@@ -282,10 +282,14 @@ impl Shared {
                 tracing::error!(?error, "the ledger cannot be read; a node has to wait");
                 StatusCode::SERVICE_UNAVAILABLE
             }
+            // Told apart, because a node that hears it serves nobody any more (F-13).
+            NotAdmitted::Revoked | NotAdmitted::Deleted => StatusCode::GONE,
             _ => StatusCode::FORBIDDEN,
         };
         let reason = refused.reason();
-        if status == StatusCode::FORBIDDEN && self.control_plane.is_new_refusal(certificate).await {
+        if status != StatusCode::SERVICE_UNAVAILABLE
+            && self.control_plane.is_new_refusal(certificate).await
+        {
             tracing::warn!(reason, "a node was not admitted");
         }
         Turned { status, reason }

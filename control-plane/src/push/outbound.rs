@@ -148,9 +148,8 @@ impl Outbound {
         self.compare(questions).await?;
         for bucket in difference.empty {
             let (generation, wanted) = self.region.bucket(bucket);
-            let held = Entries::new();
-            self.bring_up(generation, bucket, Compared { wanted, held })
-                .await?;
+            let compared = Compared::new(self.node, wanted, Entries::new());
+            self.bring_up(generation, bucket, compared).await?;
         }
         Ok(())
     }
@@ -222,6 +221,10 @@ impl Outbound {
         let ahead = holds::ahead(&self.control_plane, &wanted, &holds).await?;
         let compared = Compared::new(self.node, wanted, (holds, &ahead));
         compared.remember(&self.control_plane, self.node).await?;
+        for tenants in compared.ahead.chunks(MAX_ASKED) {
+            let tenants = tenants.to_vec();
+            self.send(frame(&Down::AskManifests { tenants })).await?;
+        }
         // From here on its changes are heard again; up to this one they are told below.
         self.asking.close(bucket);
         self.bring_up(generation, bucket, compared).await

@@ -96,14 +96,17 @@ impl ControlPlane {
         let content = canonical::to_canonical(&json!({
             "region": tenant.region, "sections": hashes, "status": tenant.status,
         }))?;
-        if last.as_ref().is_some_and(|last| last.content == content) {
+        let released = last.as_ref().map_or(0, |last| last.version);
+        // Above what nodes proved to hold, if this database was restored to an earlier state.
+        let floor = tx.find_floor(tenant.id, released).await?;
+        if floor.is_none() && last.as_ref().is_some_and(|last| last.content == content) {
             return Ok(None);
         }
         let before = last.as_ref().map(|last| last.version);
         let manifest = Manifest {
             format: FORMAT,
             tenant: tenant.id,
-            version: before.map_or(1, |last| last + 1),
+            version: floor.unwrap_or(released) + 1,
             region: tenant.region.clone(),
             issued_at: at,
             min_node_version: MIN_NODE_VERSION.to_owned(),

@@ -8,6 +8,7 @@ mod m0003_idempotency;
 mod m0004_outbox;
 mod m0005_containments;
 mod m0006_rollouts;
+mod m0008_fleet_ahead;
 mod tables;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
@@ -24,6 +25,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0004_outbox::Step),
             Box::new(m0005_containments::Step),
             Box::new(m0006_rollouts::Step),
+            Box::new(m0008_fleet_ahead::Step),
         ]
     }
 }

@@ -27,6 +27,7 @@ mod push;
 mod releases;
 mod replicas;
 mod responsibilities;
+mod restored;
 mod rollouts;
 mod setup;
 mod states;

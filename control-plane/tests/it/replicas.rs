@@ -89,7 +89,7 @@ async fn who_is_revoked_at_one_is_sent_away_by_all_and_not_told_why_r_node_10() 
     node.hear_the_end().await;
     match enrolled.connect(&world, &there).await.err() {
         Some(LinkError::Refused { status, reason }) => {
-            assert_eq!((status, reason.as_str()), (403, "the node was revoked"));
+            assert_eq!((status, reason.as_str()), (410, "the node was revoked"));
         }
         other => panic!("{other:?}"),
     }

@@ -74,6 +74,17 @@ impl Fault {
         "Signing in here is switched off at the moment. Your account and your data are untouched.",
     );
 
+    /// This node may serve nobody: another one can.
+    pub const OUT_OF_SERVICE: Self = Self {
+        retry_after: Some(Outage::RETRY_SECONDS),
+        ..Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "temporarily_unavailable",
+            "This server is out of service",
+            "This is our fault, not yours. Wait a moment and try again; another server will answer.",
+        )
+    };
+
     /// A form was posted by another page, another browser or an earlier sign-in.
     pub const FORGED: Self = Self::new(
         StatusCode::FORBIDDEN,

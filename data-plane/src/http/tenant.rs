@@ -125,6 +125,9 @@ fn find(request: &HttpRequest) -> Result<Tenant, Fault> {
     let node = request
         .app_data::<web::Data<Node>>()
         .expect("http::configure registers the node");
+    if node.is_out_of_service() {
+        return Err(Fault::OUT_OF_SERVICE);
+    }
     let authority = authority(request)?;
     let runtime = match request.match_info().get("tenant") {
         Some(slug) => node

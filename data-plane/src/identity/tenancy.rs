@@ -19,6 +19,8 @@ use sea_orm::{
 const TENANT: &str = "SELECT set_config('bailiwick.tenant', $1, true)";
 /// The same in one round trip with a promise not to write: a write that nobody commits is an error at once.
 const TENANT_TO_READ: &str = "SELECT set_config('bailiwick.tenant', $1, true), set_config('transaction_read_only', 'on', true)";
+/// Its time, in microseconds.
+const TIME: &str = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint";
 
 /// The database, of which only one tenant's rows can be reached at a time.
 #[derive(Clone)]
@@ -47,6 +49,18 @@ impl TenantedDatabase {
             name_tenant(&transaction, TENANT, tenant).await?;
         }
         Ok(transaction)
+    }
+
+    /// What time it is for the database, where that is another clock than ours. It reaches no row.
+    pub(super) async fn time(&self) -> Result<Option<i64>, DbErr> {
+        if self.0.get_database_backend() == DbBackend::Sqlite {
+            return Ok(None);
+        }
+        let asked = Statement::from_string(DbBackend::Postgres, TIME);
+        match self.0.query_one_raw(asked).await? {
+            Some(row) => row.try_get_by_index(0).map(Some),
+            None => Ok(None),
+        }
     }
 
     /// Whether the database answers. It reaches no row.

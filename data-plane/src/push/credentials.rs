@@ -67,6 +67,18 @@ impl Credentials {
         held.pending = None;
     }
 
+    /// Writes down that the control plane revoked this node, once.
+    pub(super) async fn revoked(&self) {
+        let held = NodeIdentity::clone(&self.identity());
+        if !held.revoked {
+            self.keep(NodeIdentity {
+                revoked: true,
+                ..held
+            })
+            .await;
+        }
+    }
+
     /// Waits until the certificate should be renewed, and returns the request to send.
     pub(super) async fn renewal(&self) -> Der {
         loop {

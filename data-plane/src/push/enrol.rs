@@ -309,6 +309,7 @@ fn believe(
         trust,
         certified,
         believed,
+        revoked: false,
     };
     // What cannot be used to connect is found out now, and not after the token was thrown away.
     identity.client(clock).map_err(|why| refuse(&why))?;

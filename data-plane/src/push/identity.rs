@@ -72,6 +72,8 @@ pub struct NodeIdentity {
     pub(super) certified: Certified,
     /// Whom it believes on connections.
     pub(super) believed: Believed,
+    /// Whether the control plane said that it is revoked.
+    pub(super) revoked: bool,
 }
 
 impl fmt::Debug for NodeIdentity {
@@ -114,6 +116,11 @@ impl NodeIdentity {
     /// When its certificate ends.
     pub fn certificate_ends_at(&self) -> DateTime<Utc> {
         self.certified.ends
+    }
+
+    /// Whether the control plane said that this node is revoked; nothing takes that back.
+    pub fn is_revoked(&self) -> bool {
+        self.revoked
     }
 
     /// When its certificate should be renewed: at half of its life.
@@ -304,6 +311,8 @@ struct Stored {
     key: Zeroizing<Vec<u8>>,
     authorities: String,
     trust: TrustRoot,
+    #[serde(default)]
+    revoked: bool,
 }
 
 impl Stored {
@@ -324,6 +333,7 @@ impl Stored {
             },
             believed: believed.map_err(|_| "its authorities")?,
             trust: self.trust,
+            revoked: self.revoked,
         })
     }
 }
@@ -339,6 +349,7 @@ impl From<&NodeIdentity> for Stored {
             key: identity.certified.key.clone(),
             authorities: identity.believed.jws.clone(),
             trust: identity.trust.clone(),
+            revoked: identity.revoked,
         }
     }
 }

@@ -21,6 +21,7 @@ use tokio::sync::mpsc;
 
 use super::NodeLink;
 use crate::{
+    clock_check::Witness,
     containments::apply::{NotTaken, Taken},
     node::Node,
 };
@@ -124,7 +125,8 @@ impl Lane {
                 self.roll(&jws).await;
                 Ok(())
             }
-            LaneDown::Pulse { .. } => {
+            LaneDown::Pulse { at, .. } => {
+                self.node.clock_check().hear(Witness::ControlPlane, at);
                 self.say(&LaneUp::Pulse {
                     sequence: self.node.containments().sequence(),
                     digest: self.node.intake().digest(),

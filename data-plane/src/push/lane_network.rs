@@ -18,7 +18,7 @@ use super::{
     backoff::{Backoff, Pace},
     credentials::Credentials,
     lane,
-    network::{Ended, Way},
+    network::{Ended, Way, stand_down},
 };
 use crate::node::Node;
 
@@ -87,13 +87,15 @@ impl LaneNetwork {
             path: LANE_PATH,
             limits: LIMITS,
         };
-        let socket = way
-            .open(self.node.clock())
-            .await
-            .map_err(|ended| match ended {
-                Ended::Failed { why, .. } | Ended::Refused(why) => why,
-                Ended::Carried(_, how) => how.to_string(),
-            })?;
+        let socket = match way.open(self.node.clock()).await {
+            Ok(socket) => socket,
+            Err(Ended::Failed { why, .. } | Ended::Refused(why)) => return Err(why),
+            Err(Ended::Revoked(why)) => {
+                stand_down(&self.node, &self.credentials).await;
+                return Err(why);
+            }
+            Err(Ended::Carried(_, how)) => return Err(how.to_string()),
+        };
         let opened_at = self.node.clock().now();
         let (to_control, to_peer) = mpsc::channel(QUEUE);
         let (from_peer, from_control) = mpsc::channel(QUEUE);

@@ -43,8 +43,12 @@ const QUEUE: usize = 16;
 const SETTLED: TimeDelta = TimeDelta::seconds(30);
 /// The status of a refusal (RFC 9110 section 15.5.4).
 const FORBIDDEN: u16 = 403;
+/// The status for a node that was revoked or deleted: it need not come again (RFC 9110 section 15.5.11).
+const GONE: u16 = 410;
 /// What strangers read of a refusal.
 const REFUSED: &str = "refused by the control plane, serving the releases held";
+/// What strangers read once this node is none any more.
+const REVOKED: &str = "revoked by the control plane, serving nobody";
 
 /// A node's way to its control plane.
 pub struct Network {
@@ -68,6 +72,8 @@ pub(super) enum Ended {
     },
     /// The control plane knows the certificate, and wants nothing to do with it.
     Refused(String),
+    /// It says that this node was revoked.
+    Revoked(String),
     /// There was one since then.
     Carried(DateTime<Utc>, Carried),
 }
@@ -140,7 +146,13 @@ impl Network {
                 () = &mut stopping => return,
                 ended = self.session() => ended,
             };
+            if matches!(ended, Ended::Revoked(_)) {
+                stand_down(&self.node, &self.credentials).await;
+            }
             self.judge(&mut course, ended);
+            let ends = self.credentials.identity().certificate_ends_at();
+            let now = self.node.clock().now();
+            self.node.standing().certified_until(ends, now);
             tokio::select! {
                 () = &mut stopping => return,
                 () = tokio::time::sleep(course.backoff.next()) => {}
@@ -157,6 +169,8 @@ impl Network {
         };
         let opened_at = self.node.clock().now();
         tracing::info!("connected to the control plane");
+        let ends = self.credentials.identity().certificate_ends_at();
+        self.node.standing().certified_until(ends, opened_at);
         let (to_control, to_peer) = mpsc::channel(QUEUE);
         let (from_peer, from_control) = mpsc::channel(QUEUE);
         let ends = Link { to_peer, from_peer };
@@ -212,6 +226,12 @@ impl Network {
                 self.node.control_plane_health().degraded(REFUSED);
                 return;
             }
+            Ended::Revoked(reason) => {
+                course.backoff.exhaust();
+                course.say(&format!("revoked: {reason}"));
+                self.node.control_plane_health().degraded(REVOKED);
+                return;
+            }
             Ended::Carried(opened_at, how) => {
                 course.disconnected_at = now;
                 course.said.clear();
@@ -249,6 +269,12 @@ impl Network {
     }
 }
 
+/// Serves nobody from now on, also after a restart: a control plane that proved itself said that this node is revoked.
+pub(super) async fn stand_down(node: &Node, credentials: &Credentials) {
+    node.stand_down();
+    credentials.revoked().await;
+}
+
 /// A connection to be made.
 pub(super) struct Way<'a> {
     /// As whom.
@@ -276,6 +302,9 @@ impl Way<'_> {
             Ok(Err(LinkError::Refused { status, reason })) if status == FORBIDDEN => {
                 Err(Ended::Refused(reason))
             }
+            Ok(Err(LinkError::Refused { status, reason })) if status == GONE => {
+                Err(Ended::Revoked(reason))
+            }
             // Since TLS 1.3 a client hears only now that its certificate is not believed.
             Ok(Err(error)) => Err(Ended::Failed {
                 why: error.to_string(),
@@ -291,10 +320,7 @@ impl Course {
         if self.said == line {
             return;
         }
-        tracing::warn!(
-            why = line,
-            "no connection to the control plane; serving the releases held"
-        );
+        tracing::warn!(why = line, "no connection to the control plane");
         line.clone_into(&mut self.said);
     }
 }
@@ -314,6 +340,9 @@ pub(super) fn in_public(error: &WireError) -> &'static str {
         WireError::Unusable(_) => "a certificate cannot be used",
         WireError::Unreachable { .. } => "the control plane cannot be reached",
         WireError::Handshake(_) => "the other side does not prove to be the control plane",
+        WireError::OtherTime(_) => {
+            "the control plane's certificate is not valid at this node's time: one of the two clocks is wrong"
+        }
         WireError::Late => "the control plane does not answer in time",
     }
 }

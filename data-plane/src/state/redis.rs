@@ -7,7 +7,7 @@
 use std::{sync::LazyLock, time::Duration as Wait};
 
 use async_trait::async_trait;
-use chrono::Duration;
+use chrono::{DateTime, Duration, Utc};
 use contract::ids::TenantId;
 use redis::{
     AsyncCommands, Client, ExistenceCheck, RedisError, Script, SetExpiry, SetOptions,
@@ -228,5 +228,13 @@ impl StateStore for RedisState {
             .query_async(&mut self.connection.clone())
             .await?;
         Ok(())
+    }
+
+    async fn time(&self) -> Result<Option<DateTime<Utc>>, StateError> {
+        let (seconds, micros): (i64, i64) = redis::cmd("TIME")
+            .query_async(&mut self.connection.clone())
+            .await?;
+        let whole = DateTime::from_timestamp(seconds, 0);
+        Ok(whole.map(|whole| whole + Duration::microseconds(micros)))
     }
 }

@@ -111,6 +111,8 @@ impl Session {
 pub struct Behaviour {
     /// Refuses who wants to push, for this reason.
     pub turns_away: Option<&'static str>,
+    /// Says to whom it turns away that they were revoked.
+    pub revoked: bool,
     /// Proves itself with a certificate of this authority instead.
     pub certified_by: Option<Arc<Authority>>,
     /// Speaks TLS without asking for a certificate.
@@ -146,6 +148,7 @@ impl Fabric {
         let (told, sessions) = mpsc::channel(8);
         let behaviour = Arc::new(Mutex::new(Behaviour {
             turns_away: None,
+            revoked: false,
             certified_by: None,
             plain: false,
             spoils: Box::new(|_| {}),
@@ -297,9 +300,13 @@ impl Port {
         let Some(certificate) = peer.certificate() else {
             return;
         };
-        let verdict = match self.behaviour.lock().unwrap().turns_away {
+        let (turns_away, revoked) = {
+            let behaviour = self.behaviour.lock().unwrap();
+            (behaviour.turns_away, behaviour.revoked)
+        };
+        let verdict = match turns_away {
             Some(reason) => Err(Turned {
-                status: 403_u16.try_into().unwrap(),
+                status: if revoked { 410_u16 } else { 403 }.try_into().unwrap(),
                 reason: reason.to_owned(),
             }),
             None => Ok(()),

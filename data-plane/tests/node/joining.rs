@@ -64,8 +64,13 @@ impl Machine {
 
     /// Waits until `/readyz` says this of the control plane.
     pub async fn told_of_control_plane(&self, part: &str) -> String {
+        self.told_of("control_plane", part).await
+    }
+
+    /// Waits until `/readyz` says a thing of a check; tells all that it says of it.
+    pub async fn told_of(&self, check: &str, part: &str) -> String {
         until(async || {
-            let said = self.not_ready_because("control_plane").await?;
+            let said = self.not_ready_because(check).await?;
             said.contains(part).then_some(said)
         })
         .await

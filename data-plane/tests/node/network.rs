@@ -103,6 +103,45 @@ async fn a_refused_node_serves_what_it_holds_and_says_so_r_node_10() {
 }
 
 #[tokio::test]
+async fn f_13_a_node_that_is_told_that_it_is_revoked_serves_nobody_also_after_a_restart() {
+    let machine = Machine::new();
+    let mut fabric = Fabric::open(&machine.clock).await;
+    let (node, session) = serving(&machine, &mut fabric).await;
+    fabric.change(|behaviour| {
+        behaviour.turns_away = Some("the node was revoked");
+        behaviour.revoked = true;
+    });
+    assert!(!node.is_out_of_service());
+    drop(session);
+    machine.told_of_control_plane("serving nobody").await;
+    assert!(node.is_out_of_service());
+    assert_eq!(machine.health.report().await.status, Status::NotReady);
+    // On disk before anybody could take it back.
+    assert!(kept(&machine).is_revoked());
+    fabric.change(|behaviour| behaviour.turns_away = None);
+    let _session = fabric.session().await;
+    machine.connected().await;
+    assert!(node.is_out_of_service(), "nothing takes it back");
+}
+
+#[tokio::test]
+async fn f_13_a_certificate_that_ended_leaves_a_grace_and_then_nobody_is_served() {
+    let machine = Machine::new();
+    let mut fabric = Fabric::open(&machine.clock).await;
+    let (node, session) = serving(&machine, &mut fabric).await;
+    fabric.go_away().await;
+    machine.time.advance(CERTIFICATE_LIFE + Duration::days(6));
+    drop(session);
+    machine.told_of_control_plane("certificate ended").await;
+    assert!(!node.is_out_of_service(), "inside the grace");
+    machine.time.advance(Duration::days(2));
+    machine
+        .told_of("standing", "nobody until it is renewed")
+        .await;
+    assert!(node.is_out_of_service());
+}
+
+#[tokio::test]
 async fn a_server_of_another_authority_hears_nothing_r_node_02() {
     let machine = Machine::new();
     let mut fabric = Fabric::open(&machine.clock).await;

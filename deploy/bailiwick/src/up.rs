@@ -95,6 +95,7 @@ impl Starting<'_> {
         tokio::spawn(close_streams(console, shutdown.clone()));
         tokio::spawn(planes.clone().keep_linked(shutdown.clone()));
         tokio::spawn(planes.node.clone().keep_tidy());
+        tokio::spawn(planes.node.clone().watch_clock());
         tokio::spawn({
             let (control_plane, shutdown) = (planes.control_plane.clone(), shutdown.clone());
             async move { control_plane.follow_replicas(shutdown).await }

@@ -34,6 +34,9 @@ pub enum WireError {
     /// The handshake failed: the other side does not prove who it is, or does not believe who we are.
     #[error("the handshake failed: {0}")]
     Handshake(io::Error),
+    /// The other side's certificate is not valid yet or any more, by this side's clock.
+    #[error("the other side's certificate is not valid at this side's time: {0}")]
+    OtherTime(io::Error),
     /// The other side did not get there in time.
     #[error("the other side did not answer in time")]
     Late,
@@ -168,14 +171,24 @@ pub async fn connect(
                 source,
             })?;
         let connector = TlsConnector::from(Arc::clone(&client.0));
-        connector
-            .connect(name, tcp)
-            .await
-            .map_err(WireError::Handshake)
+        connector.connect(name, tcp).await.map_err(not_shaken)
     };
     tokio::time::timeout(limit, connecting)
         .await
         .unwrap_or(Err(WireError::Late))
+}
+
+/// Tells clocks that disagree from sides that do not believe each other.
+fn not_shaken(error: io::Error) -> WireError {
+    use rustls::CertificateError::{Expired, ExpiredContext, NotValidYet, NotValidYetContext};
+    let inner = error.get_ref();
+    let inner = inner.and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    match inner {
+        Some(rustls::Error::InvalidCertificate(
+            Expired | ExpiredContext { .. } | NotValidYet | NotValidYetContext { .. },
+        )) => WireError::OtherTime(error),
+        _ => WireError::Handshake(error),
+    }
 }
 
 /// A connection that said what it is for, and no more yet.

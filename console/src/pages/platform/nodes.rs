@@ -12,9 +12,11 @@ pub(super) mod removal;
 pub(super) mod ring;
 pub(super) mod show;
 
+use std::collections::BTreeSet;
+
 use actix_web::HttpResponse;
 use chrono::{DateTime, Utc};
-use contract::permission::Permission;
+use contract::{ids::TenantId, permission::Permission};
 use control_plane::nodes::{Node, NodeStanding, NodeState};
 use leptos::prelude::*;
 
@@ -37,11 +39,33 @@ fn page(visit: &Visit, nodes: &[NodeState]) -> AnyView {
     view! {
         <PageHead title="Nodes" sub="They hold signed releases and serve every tenant of their region" actions=actions />
         {tabs(visit, "nodes")}
+        {fleet_ahead(nodes)}
         {(!nodes.is_empty()).then(|| tiles(nodes))}
         <div class="card table-card">{table(visit, nodes)}</div>
         {refusals(visit, nodes)}
     }
     .into_any()
+}
+
+/// A database that was restored to an earlier state: nodes refuse what it releases.
+fn fleet_ahead(nodes: &[NodeState]) -> Option<AnyView> {
+    let tenants: BTreeSet<TenantId> = nodes
+        .iter()
+        .flat_map(|state| state.ahead.iter().map(|lead| lead.tenant))
+        .collect();
+    let told = match tenants.len() {
+        0 => return None,
+        1 => "Nodes hold a release of 1 tenant that this control plane does not know.".to_owned(),
+        many => {
+            format!("Nodes hold releases of {many} tenants that this control plane does not know.")
+        }
+    };
+    let detail = format!(
+        "{told} Its database was restored to an earlier state; nodes refuse what it releases for them until \
+         POST /v1/tenants/{{tenant}}/recover goes on above what they hold."
+    );
+    let banner = view! { <Notice tone=Tone::Bad title="The control plane is behind the fleet">{detail}</Notice> };
+    Some(banner.into_any())
 }
 
 /// The two pages about nodes as a whole; `here` is the path of the one that is shown.

@@ -163,8 +163,8 @@ impl Lane<'_> {
                     say(down, told.roll()).await?;
                 }
                 _ = pulse.tick() => {
-                    let sequence = told.sequence();
-                    say(down, &frame(&LaneDown::Pulse { sequence })).await?;
+                    let (sequence, at) = (told.sequence(), self.control_plane.clock().now());
+                    say(down, &frame(&LaneDown::Pulse { sequence, at })).await?;
                     self.feed.forget(self.control_plane, &self.greeting.region);
                     pulses = pulses.wrapping_add(1);
                     let is_heard = self.is_heard();

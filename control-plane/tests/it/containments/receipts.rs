@@ -190,7 +190,7 @@ async fn a_node_that_was_revoked_has_no_lane_and_no_line_r_node_10() {
     lane.hear_the_end().await;
     let again = wired.open_lane(&world, &here).await.err();
     assert!(
-        matches!(again, Some(LinkError::Refused { status: 403, .. })),
+        matches!(again, Some(LinkError::Refused { status: 410, .. })),
         "{again:?}"
     );
     let id = state.containment.id;

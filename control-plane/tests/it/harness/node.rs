@@ -180,6 +180,7 @@ impl FakeNode {
                 | Down::Compare { .. }
                 | Down::AskKeys { .. }
                 | Down::Measure { .. }
+                | Down::AskManifests { .. }
                 | Down::Ping { .. } => {}
                 other => panic!("{other:?}"),
             }
@@ -306,6 +307,7 @@ impl FakeNode {
                 Down::Index { .. }
                 | Down::Bucket { .. }
                 | Down::AskKeys { .. }
+                | Down::AskManifests { .. }
                 | Down::Authorities { .. }
                 | Down::Certificate { .. } => {}
             }

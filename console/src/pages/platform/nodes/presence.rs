@@ -102,6 +102,7 @@ mod tests {
                 lane: LaneState::default(),
                 tenants: 0,
                 behind: Vec::new(),
+                ahead: Vec::new(),
             };
             assert_eq!(
                 Presence::of(&state, now),
