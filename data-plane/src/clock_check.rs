@@ -232,20 +232,28 @@ fn words(ahead: TimeDelta) -> String {
 }
 
 impl Node {
+    /// Asks the stores what time it is. Before anybody is served, because a machine may start with a wrong clock.
+    pub async fn compare_clock(&self) {
+        let asking = async { tokio::join!(self.ask_database_time(), self.ask_state_time()) };
+        // Stores that do not answer now are asked again.
+        let _ = tokio::time::timeout(SLOW * 2, asking).await;
+    }
+
     /// Watches this node's clock until the future is dropped. One per process is enough.
     pub async fn watch_clock(self) {
         loop {
-            let stores = async {
-                tokio::join!(self.ask_database_time(), self.ask_state_time());
-            };
             let looks = async {
                 for _ in 0..LOOKS_PER_QUESTION {
                     self.clock_check().judge();
                     tokio::time::sleep(LOOK_EVERY).await;
+                    if self.clock_check().is_wrong() {
+                        // The sooner others are asked again, the sooner it may serve.
+                        break;
+                    }
                 }
             };
             // A store that does not answer must not keep anybody from noticing that the clock was set.
-            tokio::join!(tokio::time::timeout(SLOW * 2, stores), looks).1
+            tokio::join!(self.compare_clock(), looks);
         }
     }
 

@@ -221,6 +221,7 @@ impl Process {
         if identity.as_ref().is_some_and(NodeIdentity::is_revoked) {
             node.stand_down();
         }
+        node.compare_clock().await;
         let tidying = tokio::spawn(node.clone().keep_tidy());
         let watching = tokio::spawn(node.clone().watch_clock());
         let served = node.clone();

@@ -2,11 +2,13 @@
 
 /** Asks again and again, in turn of `askers`, at `perSecond`, until stopped. An asker answers `{ok, what}`. */
 export class Load {
+  static #all = new Set();
   history = [];
   #running = true;
   #open = new Set();
 
   constructor(perSecond, askers) {
+    Load.#all.add(this);
     this.done = this.#run(1000 / perSecond, askers);
   }
 
@@ -59,7 +61,13 @@ export class Load {
     return Object.entries(counts).map(([what, count]) => `${count}× ${what}`).join(', ');
   }
 
+  /** Ends what a case that failed left running. */
+  static async stopAll() {
+    await Promise.all([...Load.#all].map((load) => load.stop()));
+  }
+
   async stop() {
+    Load.#all.delete(this);
     this.#running = false;
     await this.done;
     return this.history;

@@ -9,7 +9,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { beginSignIn, discover } from '../harness/relying_party.mjs';
 import { until } from '../harness/product.mjs';
 import { Front, open } from './people.mjs';
-import { SLUG, end, load, serves, servers, stand } from './stand.mjs';
+import { SLUG, end, load, publish, serves, servers, stand } from './stand.mjs';
 import { faultCase } from './table.mjs';
 
 let [region, made, front] = [];
@@ -26,17 +26,6 @@ after(async () => {
   if (made) await end(made);
   await region?.stop();
 });
-
-/** Changes what nodes have to learn, and answers the version that says so. */
-async function publish(lifetime) {
-  const path = `/tenants/${SLUG}/policies/token`;
-  const { published } = await made.owner.call('GET', path);
-  const document = { ...published.document, access_token_seconds: lifetime };
-  const { version, base_version } = await made.owner.call('PUT', `${path}/draft`, document, { 'if-none-match': '*' });
-  await made.owner.call('POST', `${path}/draft/publish`, { draft_version: version, base_version });
-  const { version: current } = await made.owner.call('GET', `/tenants/${SLUG}/effectiveness`);
-  return current;
-}
 
 /** The version each node confirmed, in their order. */
 async function confirmed() {
@@ -59,7 +48,7 @@ test('F-06: a release reaches one node of three, then the links die', { timeout:
     const machines = load(made, 60);
     const [first, second, third] = made.nodes;
     for (const node of [second, third]) node.links.push.refuse();
-    const version = await publish(300);
+    const version = await publish(made, 300);
     await until(async () => (await confirmed())[0] === version, 'the first node confirms', 10_000);
     const mixed = await confirmed();
     note(`versions meanwhile ${mixed.join(', ')}`);

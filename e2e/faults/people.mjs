@@ -1,11 +1,11 @@
 // People who sign in, and the chain of refresh tokens that each of them holds from then on.
 
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { connect, createServer } from 'node:net';
 
 import { Agent } from '../harness/agent.mjs';
 import { canary, until } from '../harness/product.mjs';
-import { LOOPBACK_REDIRECT, discover, signIn } from '../harness/relying_party.mjs';
+import { LOOPBACK_REDIRECT, beginSignIn, discover, signIn } from '../harness/relying_party.mjs';
 import { SLUG } from './stand.mjs';
 
 const PASSWORD = 'seven horses under glass';
@@ -106,6 +106,31 @@ export class Person {
     }
   }
 
+}
+
+/**
+ * Signs a person in at the region's address as far as a code that was not redeemed; `redeem(node)` presents it there. The
+ * library keeps its verifier to itself, so this one is our own.
+ */
+export async function redeemable(made, { user }) {
+  const issuer = `${made.installation.base}/t/${SLUG}`;
+  const verifier = randomBytes(32).toString('base64url');
+  const challenge = createHash('sha256').update(verifier).digest('base64url');
+  const request = { scope: 'openid email offline_access', prompt: 'consent', code_challenge: challenge };
+  const { address } = await beginSignIn(await discover(issuer, made.shop), request);
+  const arrived = await new Agent().authorize(address.href, user, LOOPBACK_REDIRECT);
+  const code = arrived.searchParams.get('code');
+  canary(code, verifier);
+  const { client_id: id, client_secret: secret } = made.shop;
+  const headers = { authorization: `Basic ${Buffer.from(`${id}:${secret}`).toString('base64')}` };
+  const fields = { grant_type: 'authorization_code', code, redirect_uri: LOOPBACK_REDIRECT, code_verifier: verifier };
+  const redeem = async (node) => {
+    const answer = await node.at.ask(`/t/${SLUG}/oauth2/token`, { method: 'POST', fields, headers });
+    const said = answer.body.startsWith('{') ? JSON.parse(answer.body) : {};
+    canary(said.access_token, said.refresh_token, said.id_token);
+    return { ...answer, error: said.error };
+  };
+  return { redeem };
 }
 
 /** A value that occurs nowhere else. */

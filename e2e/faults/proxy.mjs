@@ -53,6 +53,11 @@ export class Proxy {
     for (const way of ways(direction)) Object.assign(this.fault[way], { jitterMs, loss });
   }
 
+  /** Delays each piece by `ms`. */
+  delay(ms, direction) {
+    for (const way of ways(direction)) this.fault[way].delayMs = ms;
+  }
+
   /** Changes one bit in each of the next `pieces` pieces. */
   corrupt(direction, pieces = 1) {
     for (const way of ways(direction)) this.fault[way].corrupt = pieces;
@@ -91,7 +96,7 @@ export class Proxy {
       fault.corrupt -= 1;
       bytes[Math.floor(this.#random() * bytes.length)] ^= 1;
     }
-    let wait = (fault.jitterMs ?? 0) * this.#random();
+    let wait = (fault.delayMs ?? 0) + (fault.jitterMs ?? 0) * this.#random();
     while (this.#random() < (fault.loss ?? 0)) wait += RETRANSMISSION_MS;
     return { wait, frozen: () => this.fault[way].frozen };
   }

@@ -131,8 +131,8 @@ export class Postgres extends Server {
 }
 
 export class Redis extends Server {
-  static async start(clock) {
-    const server = new Redis('redis', {}, clock);
+  static async start() {
+    const server = new Redis('redis');
     server.port = await freePort();
     await server.again();
     return server;

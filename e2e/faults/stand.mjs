@@ -10,9 +10,9 @@ export const SLUG = 'globex';
 const AUDIENCE = 'https://orders.example';
 const PASSWORD = 'seven horses under glass';
 
-/** The servers that all cases of one file share. */
+/** The servers that all cases of one file share; PostgreSQL goes by `clock`. Redis cannot: its allocator asks for the time. */
 export async function servers(clock) {
-  const [postgres, redis] = await Promise.all([Postgres.start(clock), Redis.start(clock)]);
+  const [postgres, redis] = await Promise.all([Postgres.start(clock), Redis.start()]);
   canary(PASSWORD);
   return { postgres, redis, stop: () => Promise.all([postgres.stop(), redis.stop()]) };
 }
@@ -58,6 +58,7 @@ async function people(made) {
   const scopes = [{ scope: 'orders:read', description: 'Read orders' }];
   const api = await made.owner.call('POST', `/tenants/${SLUG}/apis`, { name: 'Orders', audience: AUDIENCE, scopes });
   const application = await made.owner.call('POST', `/tenants/${SLUG}/applications`, { name: 'Batch', kind: 'machine' });
+  made.api = api.id;
   made.machine = { client_id: application.application.client_id, client_secret: application.client_secret };
   canary(made.machine.client_secret);
   await made.owner.call('POST', `/tenants/${SLUG}/client-grants`, {
@@ -86,20 +87,19 @@ export function load(made, perSecond = 60) {
 
 /** Ends everything that the stand began. */
 export async function end(made) {
+  await Load.stopAll();
   await made.installation.stop();
   const links = made.nodes.flatMap((node) => Object.values(node.links ?? {}));
   await Promise.all(links.map((link) => link.close()));
 }
 
-/** The version of a tenant that each node serves, by the control plane's knowledge. */
-export async function versions(made, slug = SLUG) {
-  const detail = await made.platform.call('GET', `/tenants/${slug}`);
-  const effective = await made.platform.call('GET', `/tenants/${slug}/effectiveness`).catch(() => undefined);
-  return { version: detail.release_version, effective };
-}
-
-/** Changes something of the tenant that nodes have to learn: its display name. Answers the new version. */
-export async function rename(made, name, api = made.platform) {
-  const changed = await api.call('PATCH', `/tenants/${SLUG}`, { name });
-  return changed.release_version;
+/** Changes what nodes have to learn, how long tokens live; answers the version that says so. */
+export async function publish(made, seconds) {
+  const path = `/tenants/${SLUG}/policies/token`;
+  const { published } = await made.owner.call('GET', path);
+  const document = { ...published.document, access_token_seconds: seconds };
+  const { version, base_version } = await made.owner.call('PUT', `${path}/draft`, document, { 'if-none-match': '*' });
+  await made.owner.call('POST', `${path}/draft/publish`, { draft_version: version, base_version });
+  const { version: current } = await made.owner.call('GET', `/tenants/${SLUG}/effectiveness`);
+  return current;
 }

@@ -54,6 +54,7 @@ mod tests {
             (1, 2, 1, "Refused by 1 node"),
         ] {
             let reach = Effectiveness {
+                ahead: None,
                 version: 4,
                 applied,
                 nodes,

@@ -99,7 +99,7 @@ async fn f_10_a_node_that_is_ahead_proves_it_and_a_person_has_the_line_go_on_abo
     assert_eq!((done.known, done.held, done.version), (1, 3, 4));
     assert_eq!(ahead(&world, &cp, acme.id).await, None);
     let told = world.audit(acme.id).await;
-    assert_eq!(told.last().unwrap().action, "releases.recover");
+    assert_eq!(told[0].event.action, "releases.recover");
     assert_eq!(
         code(cp.recover_releases(&operator, acme.id, Mode::Commit).await),
         "not_behind"

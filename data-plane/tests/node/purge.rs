@@ -83,6 +83,18 @@ async fn ended_families_go_with_their_tokens_and_live_ones_keep_theirs_r_rt_01()
 }
 
 #[tokio::test]
+async fn f_05_a_node_that_is_out_of_service_removes_nothing() {
+    let machine = Machine::new();
+    let (node, _) = machine.serving(PolicySet::default()).await;
+    let db = beside(&machine).await;
+    begin(&node).await;
+    machine.time.advance(Duration::days(1_000));
+    node.stand_down();
+    node.tidy().await.unwrap();
+    assert_eq!(rows(&db, 1, "refresh_families").await, 1);
+}
+
+#[tokio::test]
 async fn invitations_and_events_go_after_their_retention() {
     for machine in Machine::on_every_database().await {
         let (node, _) = machine.serving(PolicySet::default()).await;
