@@ -12,14 +12,14 @@ const PASSWORD = 'seven horses under glass';
 
 /** The region's one address: passes each connection on to the next node that takes it. */
 export class Front {
-  static async before(made) {
+  static async before(made, { sticky = false } = {}) {
     const front = new Front();
     const { port } = new URL(made.installation.base);
     let turn = 0;
     const open = new Set();
     front.server = createServer((near) => {
       const alive = made.nodes.filter((node) => node.alive);
-      const node = alive[(turn += 1) % alive.length];
+      const node = alive[sticky ? 0 : (turn += 1) % alive.length];
       const far = connect(node?.port ?? 1, '127.0.0.1');
       open.add(near);
       for (const [from, to] of [[near, far], [far, near]]) {

@@ -20,9 +20,9 @@ export async function servers(clock) {
 /**
  * Starts `planes` control planes and `nodes` nodes, one after the other on the planes in turn. Between each node and
  * its control plane, the region's database and the region's Redis stands a proxy of its own. All processes may go by
- * one `clock`, or have `clocks` of their own.
+ * one `clock`, or have `clocks` of their own; `state` names another place for short-lived state than Redis.
  */
-export async function stand({ postgres, redis }, { planes = 1, nodes = 3, clock, clocks = false } = {}) {
+export async function stand({ postgres, redis }, { planes = 1, nodes = 3, clock, clocks = false, state } = {}) {
   const installation = new Installation({ postgres, redis, clock, clocks });
   const made = { installation, planes: [], nodes: installation.nodes };
   try {
@@ -38,7 +38,7 @@ export async function stand({ postgres, redis }, { planes = 1, nodes = 3, clock,
       const node = await installation.startNode(made.platform, {
         push: links.push.port,
         identity: at(installation.identity, links.postgres),
-        state: at(installation.state, links.redis),
+        state: state ?? at(installation.state, links.redis),
       });
       node.links = links;
     }

@@ -99,6 +99,27 @@ pub fn succeeds(command: &mut Command) -> Result<bool> {
     Ok(watch(command, |_| {})?.success())
 }
 
+/// As [`count`] for one command, and hands each line to `seen`.
+///
+/// # Errors
+/// When it cannot be started or watched.
+pub fn count_and_read(
+    command: &mut Command,
+    dialect: Dialect,
+    seen: impl Fn(&str) + Sync,
+) -> Result<Tally> {
+    let counts = Mutex::new(Tally::default());
+    let status = watch(command, |line| {
+        seen(line);
+        counts
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .read(dialect, line);
+    })?;
+    let counts = counts.into_inner().unwrap_or_else(PoisonError::into_inner);
+    Ok(counts.settle(dialect, status.success()))
+}
+
 /// Runs a program that must succeed, showing its output.
 ///
 /// # Errors

@@ -13,7 +13,6 @@ use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
 
-use crate::fleet;
 use crate::places;
 use crate::shell::{self, Result};
 use crate::tally::Tally;
@@ -81,7 +80,7 @@ impl Step {
                 Tool::Postgres,
                 Tool::Redis,
             ],
-            Self::Faults => fleet::TOOLS,
+            Self::Faults => faults::TOOLS,
             Self::Deny => &[Tool::CargoDeny],
             _ => &[],
         }

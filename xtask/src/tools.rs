@@ -28,6 +28,8 @@ pub enum Tool {
     Python,
     /// The plug-in `cargo deny`.
     CargoDeny,
+    /// The library that gives one process another time of day; the path is the library's.
+    Faketime,
 }
 
 /// Where each tool is, or the line that says how to get it.
@@ -91,6 +93,7 @@ impl Tool {
                 .find_map(shell::on_path),
             Self::Python => find_python(),
             Self::CargoDeny => find_cargo_deny(),
+            Self::Faketime => find_faketime(),
         }
     }
 
@@ -103,6 +106,7 @@ impl Tool {
             Self::Chromium => &["chromium"],
             Self::Python => &["python3", "python3-venv"],
             Self::CargoDeny => &[],
+            Self::Faketime => &["faketime"],
         }
     }
 
@@ -180,6 +184,15 @@ fn find_postgres() -> Option<PathBuf> {
         let path = env::var_os("PATH")?;
         env::split_paths(&path).find(complete)
     })
+}
+
+/// Debian keeps it below the directory of the machine's libraries.
+fn find_faketime() -> Option<PathBuf> {
+    const LIBRARY: &str = "faketime/libfaketimeMT.so.1";
+    let below = fs::read_dir("/usr/lib").into_iter().flatten().flatten();
+    let mut places: Vec<PathBuf> = below.map(|entry| entry.path().join(LIBRARY)).collect();
+    places.push(PathBuf::from("/usr/lib").join(LIBRARY));
+    places.into_iter().find(|place| place.is_file())
 }
 
 fn find_python() -> Option<PathBuf> {

@@ -15,6 +15,7 @@ mod enrolment;
 mod fabric;
 mod grants;
 mod harness;
+mod hostile;
 mod identity;
 mod joining;
 mod lockout;

@@ -1,9 +1,14 @@
 //! The fault suite of `e2e/faults`: what is killed, frozen and cut off, and the table of what was seen.
 //!
+//! Cases that have to sign what they inject are Rust tests ([`rust_cases`]); their rows stand in the same table.
+//!
 //! It must never show a case as passed that did not run: the table is written by the cases themselves, and begins
 //! empty.
 
-use std::fs;
+mod rust_cases;
+
+use std::fs::{self, OpenOptions};
+use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -14,14 +19,17 @@ use crate::fleet;
 use crate::places;
 use crate::shell::{self, Result};
 use crate::tally::{Dialect, Tally};
-use crate::tools::Tools;
+use crate::tools::{Tool, Tools};
+
+/// What the suite needs besides the product.
+pub const TOOLS: &[Tool] = &[Tool::Node, Tool::Postgres, Tool::Redis, Tool::Faketime];
 
 /// `cargo xtask faults`: builds, and runs the suite alone.
 ///
 /// # Errors
 /// When a tool is missing or the product does not compile.
 pub fn run() -> Result<ExitCode> {
-    let tools = Tools::ensure(&fleet::TOOLS.iter().copied().collect());
+    let tools = Tools::ensure(&TOOLS.iter().copied().collect());
     fleet::build()?;
     let tally = check(&tools)?;
     println!("{tally}");
@@ -44,9 +52,21 @@ pub fn check(tools: &Tools) -> Result<Tally> {
     let mut suite = clients::node_tests(tools, &clients::files("faults", ".test.mjs")?)?;
     fleet::servers(tools, &mut suite)?;
     suite.env("BAILIWICK_FAULT_TABLE", &table);
-    let tally = shell::count(&mut [suite], Dialect::Node);
+    suite.env("BAILIWICK_TEST_FAKETIME", tools.path(Tool::Faketime)?);
+    let processes = shell::count(&mut [suite], Dialect::Node);
+    let (mut tally, rows) = rust_cases::run()?;
+    append(&table, &rows)?;
     print_table(&table)?;
-    tally
+    tally += processes?;
+    Ok(tally)
+}
+
+fn append(file: &Path, rows: &[Value]) -> Result<()> {
+    let mut file = OpenOptions::new().create(true).append(true).open(file)?;
+    for row in rows {
+        writeln!(file, "{row}")?;
+    }
+    Ok(())
 }
 
 fn print_table(file: &Path) -> Result<()> {
