@@ -12,7 +12,10 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -77,6 +80,8 @@ pub(crate) struct ClockCheck {
     said: Mutex<BTreeMap<Witness, VecDeque<Reading>>>,
     /// What follows from all that was said; nothing until somebody spoke.
     judged: ArcSwapOption<Reading>,
+    /// Whether the log was told that the clock is wrong.
+    told: AtomicBool,
 }
 
 impl Moment {
@@ -123,6 +128,7 @@ impl ClockCheck {
             health,
             said: Mutex::default(),
             judged: ArcSwapOption::empty(),
+            told: AtomicBool::new(false),
         }
     }
 
@@ -178,11 +184,21 @@ impl ClockCheck {
                 words(ahead)
             )),
         }
+        let is_wrong = matches!(self.verdict(), Verdict::TooMuch(_));
+        match (self.told.swap(is_wrong, Ordering::Relaxed), is_wrong) {
+            (false, true) => {
+                tracing::error!("ALARM: this machine's clock is wrong; nobody is served");
+            }
+            (true, false) => tracing::info!("this machine's clock is right again"),
+            _ => {}
+        }
     }
 
-    /// Whether the clock is so wrong that nobody may be served.
+    /// Whether the clock is so wrong that nobody may be served. Looked at twice: a process that stood still between
+    /// reading the clock and the time that passed is not one whose clock was set.
     pub(crate) fn is_wrong(&self) -> bool {
-        matches!(self.verdict(), Verdict::TooMuch(_))
+        let is_beyond = || matches!(self.verdict(), Verdict::TooMuch(_));
+        is_beyond() && is_beyond()
     }
 
     fn verdict(&self) -> Verdict {

@@ -101,3 +101,38 @@ test('F-11: one of two control planes is frozen in the middle of a change', { ti
     note(`versions ${line[0]} to ${line.at(-1)}`);
     await between.close();
   }));
+
+test('F-19: a control plane dies between the commit of a change and its answer', { timeout: 120_000 }, () =>
+  faultCase('F-19', 'a POST with an Idempotency-Key; the control plane killed after the commit, before the answer; sent again to the other one', 'it happened once: one thing, one audit entry; who sends it again hears what became of it and changes nothing', async (note) => {
+    const { installation } = made;
+    const between = await Proxy.to(region.postgres.port);
+    const dying = await installation.startControlPlane({
+      databaseUrl: installation.control.replace(/127\.0\.0\.1:\d+/, `127.0.0.1:${between.port}`),
+    });
+    const name = 'Only once';
+    const body = { slug: 'onlyonce', name, environment: 'sandbox', region: 'eu' };
+    const key = { 'idempotency-key': 'f-19-only-once' };
+    let [seen, committing] = [false, false];
+    const killed = new Promise((killed) => between.watch((way, bytes) => {
+      if (way === 'up' && bytes.includes(name)) seen = true;
+      if (way === 'up' && seen && bytes.includes('COMMIT')) committing = true;
+      if (way !== 'down' || !committing) return false;
+      between.watch(undefined);
+      dying.signal('SIGKILL');
+      void dying.ended.then(killed);
+      return true;
+    }));
+    const first = new AdminApi(`${dying.url}/v1`, made.platform.token);
+    const lost = await first.call('POST', '/tenants', body, key).then(() => undefined, (error) => error.cause?.code ?? error.message);
+    await killed;
+    assert.ok(lost, 'no answer came');
+    const again = await made.platform.call('POST', '/tenants', body, key).then((made) => `made ${made.slug}`, (error) => error.message);
+    note(`lost by ${lost}; again: ${again.slice(0, 120)}`);
+    assert.match(again, /^made onlyonce|idempotency/);
+    const { items } = await made.platform.call('GET', '/tenants?limit=100');
+    assert.equal(items.filter(({ slug }) => slug === 'onlyonce').length, 1, 'one thing');
+    const told = await made.platform.call('GET', '/audit-events?action=tenants.create&limit=100');
+    const entries = told.items.filter(({ sentence, object }) => JSON.stringify({ sentence, object }).includes(name));
+    assert.equal(entries.length, 1, JSON.stringify(told.items.slice(0, 2)));
+    await between.close();
+  }));

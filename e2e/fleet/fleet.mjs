@@ -14,13 +14,14 @@ import { parseArgs, promisify } from 'node:util';
 import { freePort } from '../faults/ports.mjs';
 import { Postgres, Redis } from '../faults/servers.mjs';
 import { AdminApi } from '../harness/admin_api.mjs';
-import { BINARY, canary, ownEnvironment } from '../harness/product.mjs';
+import { BINARY, ROOT, canary, ownEnvironment } from '../harness/product.mjs';
 import { Alternate } from './alternate.mjs';
 import { makeTenants, seed } from './demo.mjs';
 import { Mail } from './mail.mjs';
 import { Process } from './process.mjs';
 
 const NODE = process.env.BAILIWICK_NODE_BIN ?? join(BINARY, '../bailiwick-node');
+const LOGS = process.env.BAILIWICK_TEST_LOG_DIR ?? join(ROOT, 'target/test-logs');
 const REGIONS = ['eu', 'us'];
 const NODES_PER_REGION = 3;
 const COMMON = 'trusted_proxies = ["127.0.0.1"]\n';
@@ -114,7 +115,7 @@ class Fleet {
       const node = new Process({ name, home: this.home, program: NODE, kek: region.kek, settings });
       this.#until(node, 'stop');
       await node.start(['--join-token-file', joinToken], port);
-      region.nodes.push(node);
+      region.nodes.push(Object.assign(node, { port }));
       region.front.add({ name, port, alive: () => node.alive });
     }
   }
@@ -126,7 +127,22 @@ function description(fleet, { demo, elsewhere }) {
   const [{ url: authUrl }] = fleet.regions;
   const nodes = Object.fromEntries(fleet.regions.map(({ name, url, nodes }) => [name, { url, nodes: nodes.map((it) => it.name) }]));
   const planes = fleet.planes.map(({ name }) => name);
-  return { consoleUrl: fleet.console.url, authUrl, dataDir, config, planes, regions: nodes, demo, elsewhere };
+  const stores = whereThingsLie(fleet);
+  return { consoleUrl: fleet.console.url, authUrl, dataDir, config, planes, regions: nodes, demo, elsewhere, stores };
+}
+
+/** Where everything is kept, for whoever searches it. */
+function whereThingsLie({ postgres, redis, home, regions }) {
+  const each = (of) => Object.fromEntries(regions.map((region, at) => [region.name, of(region, at)]));
+  return {
+    postgres: postgres.port,
+    redis: redis.port,
+    databases: { control: 'control', ...each(({ name }) => `identity_${name}`) },
+    states: { bus: 0, ...each((_, at) => at + 1) },
+    nodes: each((region) => region.nodes.map(({ name, dataDir, port }) => ({ name, dataDir, port }))),
+    home,
+    logs: LOGS,
+  };
 }
 
 /** Written whole or not at all: whoever waits for the file must not read half of it. */
