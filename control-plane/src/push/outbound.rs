@@ -7,7 +7,11 @@
 //! tenant at a time, and no transaction is open while frames go out; a node that takes no frame for a while
 //! counts as gone, exactly like one that answers no ping.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use contract::{
     frames::{Down, MAX_ASKED},
@@ -148,7 +152,8 @@ impl Outbound {
         self.compare(questions).await?;
         for bucket in difference.empty {
             let (generation, wanted) = self.region.bucket(bucket);
-            let compared = Compared::new(self.node, wanted, Entries::new());
+            let nothing = (Entries::new(), &BTreeSet::new());
+            let compared = Compared::new(self.node, wanted, nothing);
             self.bring_up(generation, bucket, compared).await?;
         }
         Ok(())

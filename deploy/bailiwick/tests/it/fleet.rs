@@ -394,3 +394,78 @@ async fn settings_of_a_control_plane_are_checked() {
         assert!(line.contains(expected), "{line}");
     }
 }
+
+/// Seconds for which a canary node is watched here.
+const BAKE: &str = "8";
+
+#[tokio::test]
+async fn a_release_is_tried_by_a_canary_node_and_its_traffic_lets_it_through_r_node_06() {
+    let fleet = Fleet::new().await;
+    let (dir, console) = (fleet.place.dir(), &fleet.place.console);
+    let mut control = fleet.control_plane(&dir, console, fleet.push_port);
+    control.env("BAILIWICK_ROLLOUT__BAKE_SECONDS", BAKE);
+    let _control = fleet.place.run(control).await;
+    let mut machines = Vec::new();
+    for (name, ring) in [("eu-canary", "canary"), ("eu-wide", "wide")] {
+        let new = json!({"name": name, "region": REGION, "ring": ring});
+        let (status, made) = fleet.ask(Method::POST, "/nodes", Some(new)).await;
+        assert_eq!(status, 201, "{made}");
+        let id = made["id"].as_str().unwrap().to_owned();
+        let token = fleet.join_token(&id).await;
+        let machine = fleet.machine(name);
+        let mut node = fleet.place.spawn(machine.joining(&token));
+        machine.until_ready(&mut node, connected).await;
+        machines.push((machine, node));
+    }
+    let new =
+        json!({"slug": "globex", "name": "Globex", "environment": "sandbox", "region": REGION});
+    let (status, created) = fleet.ask(Method::POST, "/tenants", Some(new)).await;
+    assert_eq!(status, 201, "{created}");
+    for (machine, node) in &mut machines {
+        machine.until_serving(node, "globex").await;
+    }
+    let renamed = client()
+        .patch(format!("{console}/v1/tenants/globex"))
+        .bearer_auth(fleet.place.token(&[]).await)
+        .header("If-Match", "*")
+        .json(&json!({"name": "Globex, renamed"}))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(renamed.status(), 200);
+
+    let mut wide_was_spared = false;
+    let mut last = Value::Null;
+    for _ in 0..TRIES {
+        for (machine, _) in &machines {
+            for _ in 0..10 {
+                assert!(machine.serves("globex").await);
+            }
+        }
+        let (status, found) = fleet
+            .ask(Method::GET, "/tenants/globex/rollouts", None)
+            .await;
+        assert_eq!(status, 200, "{found}");
+        last = found["items"][0].clone();
+        let applied = |wave: usize| last["waves"][wave]["nodes"][0]["applied"].clone();
+        wide_was_spared |=
+            last["state"] == "baking" && (applied(0), applied(1)) == (json!(2), json!(1));
+        if last["state"] != "baking" && applied(1) == 2 {
+            break;
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    assert!(wide_was_spared, "{last}");
+    assert_eq!(
+        (&last["state"], &last["release"]),
+        (&json!("promoted"), &json!(2))
+    );
+    // Real requests, counted by real nodes: that is what let it through.
+    let failures = &last["gates"][1];
+    assert_eq!(
+        (&failures["verdict"], &failures["measured"]),
+        (&json!("passed"), &json!(0))
+    );
+    assert!(failures["samples"].as_u64() >= Some(20), "{failures}");
+    assert_eq!(last["reason"], "No gate objects.");
+}
