@@ -153,8 +153,12 @@ fn which(
     kind: &Kind,
     options: Option<Vec<(String, String)>>,
 ) -> AnyView {
+    // What was typed and refused stays to be seen, also where there is nothing to choose from.
+    let options = match options {
+        Some(options) if options.is_empty() && form.is_valid() => return nothing(visit, kind),
+        options => options.filter(|options| !options.is_empty()),
+    };
     let field = match (kind.key, options) {
-        (_, Some(options)) if options.is_empty() => return nothing(visit, kind),
         ("application", Some(options)) => {
             Field::select("id", "Application", options).hint("Programs of this tenant.")
         }
