@@ -19,6 +19,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod bench;
 mod dist;
 mod fleet;
 mod islands;
@@ -50,6 +51,18 @@ enum Task {
     Fleet,
     /// Build both binaries and run the fault suite; prints its table.
     Faults,
+    /// Measure the push fabric with the product's own binaries; docs/benchmarks.md says what and how.
+    Bench {
+        /// What is measured.
+        #[arg(value_enum)]
+        scenario: bench::Scenario,
+        /// How the binaries are built.
+        #[arg(long, value_enum, default_value = "release")]
+        profile: bench::Profile,
+        /// Arguments of the measuring program, such as `--short` or `--light 10000`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
     /// Run every check there is; the last line is `N passed, N failed, N skipped`.
     Test {
         /// Only these steps (and those they stand on), separated by commas.
@@ -70,6 +83,11 @@ fn main() -> ExitCode {
         Task::Up { args } => up::run(&args),
         Task::Fleet => fleet::run(),
         Task::Faults => test::faults::run(),
+        Task::Bench {
+            scenario,
+            profile,
+            args,
+        } => bench::run(scenario, profile, &args),
         Task::Test { only } => test::run(&only),
         Task::Islands => islands::run(),
         Task::Dist => dist::run(),

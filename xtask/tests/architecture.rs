@@ -16,7 +16,7 @@ use std::process::Command;
 use serde_json::Value;
 
 /// For every room, the rooms it may depend on directly. A room that is not listed here may not exist.
-const ARROWS: [(&str, &[&str]); 10] = [
+const ARROWS: [(&str, &[&str]); 11] = [
     ("contract", &[]),
     ("ui-assets", &[]),
     ("host", &[]),
@@ -35,6 +35,7 @@ const ARROWS: [(&str, &[&str]); 10] = [
             "contract", "host", "control-plane", "data-plane", "console", "ui-assets",
         ],
     ),
+    ("bench", &["contract", "host"]),
     ("e2e", &[]),
     ("xtask", &[]),
 ];
