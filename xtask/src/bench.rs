@@ -10,7 +10,6 @@ use clap::ValueEnum;
 
 use crate::places;
 use crate::shell::{self, Result};
-use crate::tally::{Dialect, Tally};
 
 /// What is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -48,23 +47,6 @@ pub fn run(scenario: Scenario, profile: Profile, args: &[String]) -> Result<Exit
         true => ExitCode::SUCCESS,
         false => ExitCode::FAILURE,
     })
-}
-
-/// The step of `cargo xtask test`: both scenarios in short mode, on the binaries of the step `build`.
-///
-/// # Errors
-/// When a run cannot be started.
-pub fn check() -> Result<Tally> {
-    let short = |scenario| {
-        let mut bench = command(scenario, Profile::Dev);
-        bench.arg("--short");
-        bench
-    };
-    let mut total = Tally::default();
-    for scenario in [Scenario::Push, Scenario::Contain] {
-        total += shell::count(&mut [short(scenario)], Dialect::Silent)?;
-    }
-    Ok(total)
 }
 
 fn command(scenario: Scenario, profile: Profile) -> Command {
