@@ -398,13 +398,8 @@ async fn settings_of_a_control_plane_are_checked() {
 /// Seconds for which a canary node is watched here.
 const BAKE: &str = "8";
 
-#[tokio::test]
-async fn a_release_is_tried_by_a_canary_node_and_its_traffic_lets_it_through_r_node_06() {
-    let fleet = Fleet::new().await;
-    let (dir, console) = (fleet.place.dir(), &fleet.place.console);
-    let mut control = fleet.control_plane(&dir, console, fleet.push_port);
-    control.env("BAILIWICK_ROLLOUT__BAKE_SECONDS", BAKE);
-    let _control = fleet.place.run(control).await;
+/// A canary node and a wide one, both connected.
+async fn one_of_each_ring(fleet: &Fleet) -> Vec<(Machine<'_>, Running)> {
     let mut machines = Vec::new();
     for (name, ring) in [("eu-canary", "canary"), ("eu-wide", "wide")] {
         let new = json!({"name": name, "region": REGION, "ring": ring});
@@ -417,6 +412,17 @@ async fn a_release_is_tried_by_a_canary_node_and_its_traffic_lets_it_through_r_n
         machine.until_ready(&mut node, connected).await;
         machines.push((machine, node));
     }
+    machines
+}
+
+#[tokio::test]
+async fn a_release_is_tried_by_a_canary_node_and_its_traffic_lets_it_through_r_node_06() {
+    let fleet = Fleet::new().await;
+    let (dir, console) = (fleet.place.dir(), &fleet.place.console);
+    let mut control = fleet.control_plane(&dir, console, fleet.push_port);
+    control.env("BAILIWICK_ROLLOUT__BAKE_SECONDS", BAKE);
+    let _control = fleet.place.run(control).await;
+    let mut machines = one_of_each_ring(&fleet).await;
     let new =
         json!({"slug": "globex", "name": "Globex", "environment": "sandbox", "region": REGION});
     let (status, created) = fleet.ask(Method::POST, "/tenants", Some(new)).await;
