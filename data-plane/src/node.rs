@@ -443,27 +443,27 @@ impl Inner {
         (containments, mut intake): (Arc<Containments>, Intake),
         (releases_health, control_plane_health): (HealthHandle, HealthHandle),
     ) -> Self {
+        let accounts = accounts(&config, &identity, &metrics);
         let NodeConfig {
             state,
             clock,
             entropy,
             ..
         } = config;
-        let throttle = Throttle::new(state.clone(), clock.clone());
-        let sessions = Sessions::new(state.clone(), clock.clone(), entropy.clone());
         let releases = Arc::new(Releases::default());
+        let applier = Applier {
+            region: config.region,
+            software_version: config.software_version,
+            trust: config.trust,
+            snapshot: Arc::new(snapshot),
+            keys: KeySource::new(identity.clone(), clock.clone(), Arc::clone(&containments)),
+            clock: clock.clone(),
+            metrics: metrics.clone(),
+            releases: Arc::clone(&releases),
+            expected: Expected::default(),
+            turn: Mutex::new(()),
+        };
         Self {
-            accounts: Accounts {
-                identity: identity.clone(),
-                hasher: Hasher::new(config.hash_workers, entropy.clone(), metrics.clone()),
-                throttle: throttle.clone(),
-                sessions: sessions.clone(),
-                state: state.clone(),
-                mailer: config.mailer,
-                clock: clock.clone(),
-                entropy: entropy.clone(),
-                metrics: metrics.clone(),
-            },
             grants: Grants::new(
                 identity.clone(),
                 state.clone(),
@@ -472,20 +472,10 @@ impl Inner {
             ),
             requests: Requests::new(state.clone(), entropy.clone()),
             codes: Codes::new(state.clone(), clock.clone(), entropy.clone()),
-            sessions,
-            throttle,
-            applier: Applier {
-                region: config.region,
-                software_version: config.software_version,
-                trust: config.trust,
-                snapshot: Arc::new(snapshot),
-                keys: KeySource::new(identity.clone(), clock.clone(), Arc::clone(&containments)),
-                clock: clock.clone(),
-                metrics: metrics.clone(),
-                releases: Arc::clone(&releases),
-                expected: Expected::default(),
-                turn: Mutex::new(()),
-            },
+            sessions: accounts.sessions.clone(),
+            throttle: accounts.throttle.clone(),
+            accounts,
+            applier,
             node_id: config.node_id,
             started_at: clock.now(),
             auth_base_url: config.auth_base_url,
@@ -505,6 +495,21 @@ impl Inner {
             releases_health,
             control_plane_health,
         }
+    }
+}
+
+fn accounts(config: &NodeConfig, identity: &IdentityStore, metrics: &NodeMetrics) -> Accounts {
+    let (state, clock, entropy) = (&config.state, &config.clock, &config.entropy);
+    Accounts {
+        identity: identity.clone(),
+        hasher: Hasher::new(config.hash_workers, entropy.clone(), metrics.clone()),
+        throttle: Throttle::new(state.clone(), clock.clone()),
+        sessions: Sessions::new(state.clone(), clock.clone(), entropy.clone()),
+        state: state.clone(),
+        mailer: config.mailer.clone(),
+        clock: clock.clone(),
+        entropy: entropy.clone(),
+        metrics: metrics.clone(),
     }
 }
 

@@ -138,12 +138,7 @@ impl Conversation<'_> {
                 Ok(())
             }
             Down::Compare { buckets } => self.compare(buckets).await,
-            Down::AskKeys { tenants } => {
-                for tenant in tenants.into_iter().take(MAX_ASKED) {
-                    self.report_keys(tenant).await?;
-                }
-                Ok(())
-            }
+            Down::AskKeys { tenants } => self.report_all_keys(tenants).await,
             Down::AskManifests { tenants } => self.show_manifests(tenants).await,
             Down::Section { hash, body } => {
                 self.sections.put(hash, body);
@@ -159,9 +154,7 @@ impl Conversation<'_> {
                 self.say(&Up::CommandResult { id, outcome }).await
             }
             Down::Authorities { jws } => {
-                if let Some(credentials) = self.credentials {
-                    credentials.authorities(jws).await;
-                }
+                self.authorities(jws).await;
                 Ok(())
             }
             Down::Certificate { certificate } => match self.credentials {
@@ -244,6 +237,20 @@ impl Conversation<'_> {
             if let Some(manifest) = manifest.filter(|jws| jws.len() < MAX_UP_BYTES / 2) {
                 self.say(&Up::Manifest { tenant, manifest }).await?;
             }
+        }
+        Ok(())
+    }
+
+    /// Hears whom to believe on connections; a link inside one process has nobody to doubt.
+    async fn authorities(&self, jws: String) {
+        if let Some(credentials) = self.credentials {
+            credentials.authorities(jws).await;
+        }
+    }
+
+    async fn report_all_keys(&self, tenants: Vec<TenantId>) -> Result<(), Over> {
+        for tenant in tenants.into_iter().take(MAX_ASKED) {
+            self.report_keys(tenant).await?;
         }
         Ok(())
     }

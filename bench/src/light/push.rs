@@ -93,6 +93,8 @@ impl Light {
             // Its keys are those of the full nodes, and its certificate outlives the run.
             Down::Bucket { .. }
             | Down::AskKeys { .. }
+            | Down::AskManifests { .. }
+            | Down::Measure { .. }
             | Down::Authorities { .. }
             | Down::Certificate { .. }
             | Down::Command { .. } => Vec::new(),
