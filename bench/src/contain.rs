@@ -236,13 +236,17 @@ async fn busy(
     let (stopping, counted) = (Arc::clone(&stop), Arc::clone(&streamed));
     let (mut api, apis) = (stand.product.api(Some(SLUG))?, apis(stand).await?);
     let streaming = tokio::spawn(async move {
+        let path = format!("/v1/tenants/{SLUG}/apis/{apis}");
+        let _ = api.json("GET", &path, None).await;
         let mut number = 0_u64;
         while !stopping.load(Relaxed) {
-            let path = format!("/v1/tenants/{SLUG}/apis/{apis}");
             let body = json!({ "name": format!("Orders {number}") });
             let answer = api.json("PATCH", &path, Some(&body)).await;
             if answer.is_ok_and(|answer| answer.status == 200) {
                 counted.fetch_add(1, Relaxed);
+            } else {
+                // Somebody else's change came in between.
+                let _ = api.json("GET", &path, None).await;
             }
             number += 1;
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -294,7 +298,7 @@ async fn fatten(stand: &mut Stand, bytes: usize) -> Result<usize> {
     let mut number = 0;
     while stand.board.largest()[0] < bytes && number < 90 {
         let scopes: Vec<Value> = (0..50)
-            .map(|scope| json!({ "scope": format!("scope{scope}:read"), "description": "d".repeat(190) }))
+            .map(|scope| json!({ "scope": format!("scope{scope}:read"), "description": "d".repeat(95) }))
             .collect();
         let api = json!({
             "name": format!("Filler {number}"), "audience": format!("https://filler-{number}.example"), "scopes": scopes,
@@ -304,8 +308,8 @@ async fn fatten(stand: &mut Stand, bytes: usize) -> Result<usize> {
             .call("POST", &format!("/v1/tenants/{SLUG}/apis"), Some(&api))
             .await?;
         number += 1;
-        if stand.light.is_empty() && number * 11_000 >= bytes {
-            return Ok(number * 11_000);
+        if stand.light.is_empty() && number * 6_500 >= bytes {
+            return Ok(number * 6_500);
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }

@@ -21,6 +21,8 @@ pub struct Http {
     address: String,
     host: String,
     authorization: Option<String>,
+    /// The version that was seen last, for a change that must name it.
+    seen: Option<String>,
     connection: Option<BufReader<TcpStream>>,
 }
 
@@ -57,6 +59,7 @@ impl Http {
             address: address.to_owned(),
             host: host.to_owned(),
             authorization,
+            seen: None,
             connection: None,
         }
     }
@@ -95,6 +98,9 @@ impl Http {
         if let Some(authorization) = &self.authorization {
             head.push_str(&format!("authorization: {authorization}\r\n"));
         }
+        if let (Some(seen), "PATCH") = (&self.seen, method) {
+            head.push_str(&format!("if-match: {seen}\r\n"));
+        }
         if !body.is_empty() {
             head.push_str(&format!("content-type: {kind}\r\n"));
         }
@@ -130,30 +136,39 @@ impl Http {
             return Err("no connection".into());
         };
         connection.get_mut().write_all(request.as_bytes()).await?;
-        let (answer, closes) = read_answer(connection).await?;
-        if closes {
+        let read = read_answer(connection).await?;
+        if read.closes {
             self.connection = None;
         }
-        Ok(answer)
+        self.seen = read.tag;
+        Ok((read.status, read.body))
     }
 }
 
-async fn read_answer(from: &mut BufReader<TcpStream>) -> Result<((u16, Vec<u8>), bool)> {
+/// What came.
+struct Read {
+    status: u16,
+    body: Vec<u8>,
+    tag: Option<String>,
+    closes: bool,
+}
+
+async fn read_answer(from: &mut BufReader<TcpStream>) -> Result<Read> {
     let mut line = String::new();
     if from.read_line(&mut line).await? == 0 {
         return Err("the connection was closed".into());
     }
     let status = line.split(' ').nth(1).and_then(|word| word.parse().ok());
     let status = status.ok_or("no status came")?;
-    let (mut length, mut chunked, mut closes) = (0_usize, false, false);
+    let (mut length, mut chunked, mut closes, mut tag) = (0_usize, false, false, None);
     loop {
         line.clear();
         from.read_line(&mut line).await?;
-        let header = line.trim().to_ascii_lowercase();
-        let Some((name, value)) = header.split_once(':') else {
+        let Some((name, value)) = line.trim().split_once(':') else {
             break;
         };
-        match (name, value.trim()) {
+        match (name.to_ascii_lowercase().as_str(), value.trim()) {
+            ("etag", value) => tag = Some(value.to_owned()),
             ("content-length", value) => length = value.parse()?,
             ("transfer-encoding", "chunked") => chunked = true,
             ("connection", "close") => closes = true,
@@ -173,5 +188,10 @@ async fn read_answer(from: &mut BufReader<TcpStream>) -> Result<((u16, Vec<u8>),
         }
         body.extend_from_slice(&piece[..size]);
     }
-    Ok(((status, body), closes))
+    Ok(Read {
+        status,
+        body,
+        tag,
+        closes,
+    })
 }

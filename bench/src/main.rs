@@ -145,11 +145,14 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(arguments: Arguments) -> Result<bool> {
-    let (name, options) = match &arguments.scenario {
+async fn run(mut arguments: Arguments) -> Result<bool> {
+    let (name, options) = match &mut arguments.scenario {
         Scenario::Push(options) => ("push", options),
         Scenario::Contain(options) => ("contain", options),
     };
+    // The processes work in a directory of their own.
+    options.binaries = options.binaries.canonicalize()?;
+    let options = &*options;
     let scale = Scale::of(options);
     let mut verdicts =
         figures::Verdicts::new(options.profile == Profile::Release && !options.short);
@@ -166,9 +169,9 @@ async fn run(arguments: Arguments) -> Result<bool> {
     allow_files(scale.nodes.iter().copied().max().unwrap_or(1))?;
     println!("calibration {}", calibrate::primitives().await?);
     let begun = Instant::now();
-    match &arguments.scenario {
-        Scenario::Push(_) => push::run(&options.binaries, &scale, &mut verdicts).await?,
-        Scenario::Contain(_) => contain::run(&options.binaries, &scale, &mut verdicts).await?,
+    match name {
+        "push" => push::run(&options.binaries, &scale, &mut verdicts).await?,
+        _ => contain::run(&options.binaries, &scale, &mut verdicts).await?,
     }
     println!(
         "\n{name} took {:.0} s; load now {}",

@@ -72,6 +72,8 @@ async fn change(stand: &mut Stand, changes: usize) -> Result<Pushed> {
     let path = format!("/v1/tenants/{SLUG}");
     let (mut from_answer, mut from_request, mut last) = (Vec::new(), Vec::new(), Vec::new());
     let mut missed = 0;
+    // A change names the version it was made against; each answer tells the next one's.
+    stand.platform.call("GET", &path, None).await?;
     let (signed, bytes, cpu) = (
         stand.product.signed().await?,
         stand.board.bytes(),
