@@ -177,16 +177,8 @@ async fn read_answer(from: &mut BufReader<TcpStream>) -> Result<Read> {
     }
     let mut body = vec![0; length];
     from.read_exact(&mut body).await?;
-    while chunked {
-        line.clear();
-        from.read_line(&mut line).await?;
-        let size = usize::from_str_radix(line.trim(), 16)?;
-        let mut piece = vec![0; size + 2];
-        from.read_exact(&mut piece).await?;
-        if size == 0 {
-            break;
-        }
-        body.extend_from_slice(&piece[..size]);
+    if chunked {
+        read_pieces(from, &mut body).await?;
     }
     Ok(Read {
         status,
@@ -194,4 +186,20 @@ async fn read_answer(from: &mut BufReader<TcpStream>) -> Result<Read> {
         tag,
         closes,
     })
+}
+
+/// Reads a chunked body (RFC 9112 section 7.1) to its last, empty piece.
+async fn read_pieces(from: &mut BufReader<TcpStream>, body: &mut Vec<u8>) -> Result<()> {
+    let mut line = String::new();
+    loop {
+        line.clear();
+        from.read_line(&mut line).await?;
+        let size = usize::from_str_radix(line.trim(), 16)?;
+        let mut piece = vec![0; size + 2];
+        from.read_exact(&mut piece).await?;
+        if size == 0 {
+            return Ok(());
+        }
+        body.extend_from_slice(&piece[..size]);
+    }
 }
