@@ -1,6 +1,11 @@
 //! A region follows what is committed, one bucket at a time, and tells of it in order.
 
-use contract::{ids::TypedId, jws::TrustRoot};
+use contract::{
+    frames::Down,
+    ids::TypedId,
+    index::{BucketHashes, RegionIndex},
+    jws::{ReleaseSigner, TrustRoot},
+};
 use uuid::Uuid;
 
 use super::*;
