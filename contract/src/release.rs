@@ -160,6 +160,18 @@ fn bucketed<T>(
     buckets
 }
 
+/// Whether it names a host and nothing after the path (OpenID Connect Discovery 1.0 section 2): what else could be
+/// signed by mistake would be in every token.
+fn is_issuer(text: &str) -> bool {
+    let rest = text
+        .strip_prefix("https://")
+        .or_else(|| text.strip_prefix("http://"));
+    rest.is_some_and(|rest| {
+        let plain = |byte: u8| byte.is_ascii_graphic() && byte != b'?' && byte != b'#';
+        rest.bytes().all(plain) && rest.bytes().next().is_some_and(|first| first != b'/')
+    })
+}
+
 #[derive(Default)]
 struct Parts {
     tenant: Option<TenantProfile>,
@@ -187,6 +199,11 @@ impl Parts {
         if tenant.id != manifest.tenant {
             return Err(ReleaseError::Inconsistent(
                 "its tenant section belongs to another tenant",
+            ));
+        }
+        if !is_issuer(&tenant.issuer) {
+            return Err(ReleaseError::Inconsistent(
+                "its issuer is no address under which anybody could be reached",
             ));
         }
         let apis = self.apis.ok_or(ReleaseError::Missing(SectionName::Apis))?;
@@ -277,6 +294,26 @@ mod tests {
                 .map(String::as_str)
                 .find(|body| &ContentHash::of(body.as_bytes()) == hash)
         })
+    }
+
+    #[test]
+    fn an_issuer_names_a_host_and_ends_with_the_path() {
+        for (issuer, good) in [
+            ("https://login.acme.example", true),
+            ("http://127.0.0.1:7100/t/acme", true),
+            ("http://[::1]:7100/t/acme", true),
+            ("", false),
+            (" ", false),
+            ("https://", false),
+            ("https:///t/acme", false),
+            ("ftp://acme.example", false),
+            ("login.acme.example", false),
+            ("https://acme.example/a b", false),
+            ("https://acme.example?tenant=acme", false),
+            ("https://acme.example#acme", false),
+        ] {
+            assert_eq!(is_issuer(issuer), good, "{issuer:?}");
+        }
     }
 
     #[test]

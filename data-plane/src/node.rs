@@ -254,29 +254,12 @@ impl Node {
         }
     }
 
-    /// Replaces signing keys of a tenant that are contained, and has the new ones reported.
-    pub(crate) async fn renew_keys(&self, tenant: TenantId) {
-        if let Err(error) = self.refresh_keys(tenant).await {
-            tracing::error!(%tenant, %error, "ALARM: a contained signing key cannot be replaced; the tenant issues nothing with it");
-        }
-    }
-
-    /// Whether nobody may be served: this machine's clock is wrong, or it may not be a node any more.
-    pub fn is_out_of_service(&self) -> bool {
-        self.0.clock_check.is_wrong() || self.0.standing.is_down()
-    }
-
     pub(crate) fn clock_check(&self) -> &ClockCheck {
         &self.0.clock_check
     }
 
     pub(crate) fn standing(&self) -> &Standing {
         &self.0.standing
-    }
-
-    /// Serves nobody from now on: its control plane revoked it (F-13).
-    pub fn stand_down(&self) {
-        self.0.standing.revoked();
     }
 
     /// The tenant with this slug, if it is held.

@@ -11,6 +11,8 @@ use arc_swap::ArcSwapOption;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use host::HealthHandle;
 
+use crate::node::Node;
+
 /// How long a node serves whose certificate has ended.
 pub(crate) const CERTIFICATE_GRACE: TimeDelta = TimeDelta::days(7);
 
@@ -75,6 +77,18 @@ impl Standing {
 
     fn is_revoked(&self) -> bool {
         self.down.load().as_deref() == Some(&Down::Revoked)
+    }
+}
+
+impl Node {
+    /// Whether nobody may be served: this machine's clock is wrong, or it may not be a node any more.
+    pub fn is_out_of_service(&self) -> bool {
+        self.clock_check().is_wrong() || self.standing().is_down()
+    }
+
+    /// Serves nobody from now on: its control plane revoked it (F-13).
+    pub fn stand_down(&self) {
+        self.standing().revoked();
     }
 }
 

@@ -107,7 +107,7 @@ async fn f_10_a_node_that_is_ahead_proves_it_and_a_person_has_the_line_go_on_abo
     let owner = world.member(&acme, Role::TenantOwner).await;
     assert_eq!(
         code(cp.recover_releases(&owner, acme.id, Mode::Commit).await),
-        "forbidden"
+        "missing_permission"
     );
 }
 

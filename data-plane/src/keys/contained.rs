@@ -6,6 +6,13 @@ use super::KeysError;
 use crate::Node;
 
 impl Node {
+    /// Replaces signing keys of a tenant that are contained, and has the new ones reported.
+    pub(crate) async fn renew_keys(&self, tenant: TenantId) {
+        if let Err(error) = self.refresh_keys(tenant).await {
+            tracing::error!(%tenant, %error, "ALARM: a contained signing key cannot be replaced; the tenant issues nothing with it");
+        }
+    }
+
     /// Has a tenant's keys stand as its containments say; another is made where none is left that may sign, and the
     /// control plane is told. A tenant whose keys nobody needed yet has them read with that in mind later.
     ///

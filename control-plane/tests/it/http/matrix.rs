@@ -253,6 +253,13 @@ pub async fn set(api: &Api) -> Stage {
         ring: Ring::Wide,
     };
     let node = cp.create_node(system, node, stay).await.unwrap();
+    // As if the database had been restored: there is something to recover.
+    let ahead = format!(
+        "INSERT INTO fleet_ahead (tenant_id, node_id, version, accepted, at) \
+         VALUES ('{}', '{}', 1000, false, '2026-01-02 03:04:05+00:00')",
+        acme.id, node.node.id
+    );
+    api.world.tamper(&ahead).await;
     let (canary, rollout) = rollout(api, &acme).await;
     let names = [
         ("tenant", acme.id.to_string()),
