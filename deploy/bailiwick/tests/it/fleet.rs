@@ -329,7 +329,7 @@ async fn a_revoked_node_is_cut_off_and_serves_nobody_r_node_10() {
     assert_eq!(status, 200, "{revoked}");
     machine
         .until_ready(&mut node, |_, report| {
-            report.contains("refused by the control plane")
+            report.contains("revoked by the control plane, serving nobody")
         })
         .await;
     assert!(!fleet.connected(&id).await);
