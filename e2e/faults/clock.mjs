@@ -3,7 +3,8 @@
 // Only what a process reads as the time of day moves; the time that passes stays what it is, as when somebody sets
 // the clock of a machine. A process that was not started under such a clock is not touched.
 
-import { existsSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 
 const LIBRARY = process.env.BAILIWICK_TEST_FAKETIME ?? '/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1';
 /** A process looks at the file every other second at least. */
@@ -28,6 +29,11 @@ export class FakeClock {
   /** What it shows now, in milliseconds since 1970. */
   now() {
     return Date.now() + this.seconds * 1000;
+  }
+
+  /** Takes away what a process that was killed could not: the library's shared memory. */
+  static forget(pid) {
+    for (const name of [`faketime_shm_${pid}`, `sem.faketime_sem_${pid}`]) rmSync(join('/dev/shm', name), { force: true });
   }
 
   /** What a process has to be started with. */

@@ -141,6 +141,7 @@ class Process {
     });
     this.ended = new Promise((ended) => this.child.once('close', (code) => {
       this.alive = false;
+      if (this.clock) FakeClock.forget(this.child.pid);
       log.end(() => ended(code));
     }));
     if (waiting) await until(() => this.isReady(), `${this.name} is ready`, READY_WITHIN_MS);

@@ -11,6 +11,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { until } from '../harness/product.mjs';
+import { FakeClock } from './clock.mjs';
 import { freePort } from './ports.mjs';
 
 const POSTGRES = process.env.BAILIWICK_TEST_POSTGRES_BIN ?? newestPostgres();
@@ -40,7 +41,10 @@ class Server {
     const log = openSync(this.log, 'a');
     const env = { ...process.env, LC_ALL: 'C', ...this.clock?.environment };
     this.child = spawn(program, args, { cwd: this.home, env, stdio: ['ignore', log, log], ...this.account });
-    this.ended = new Promise((ended) => this.child.once('close', ended));
+    this.ended = new Promise((ended) => this.child.once('close', (code) => {
+      if (this.clock) FakeClock.forget(this.child.pid);
+      ended(code);
+    }));
     await until(() => {
       if (this.child.exitCode !== null) throw new Error(`it ended: ${readFileSync(this.log, 'utf8').slice(-2_000)}`);
       return this.answers();
