@@ -163,9 +163,9 @@ pub fn run(only: &[Step]) -> Result<ExitCode> {
     Ok(conclude(&reports))
 }
 
-/// Steps that run only when they are named: the fault suite kills servers and moves clocks for many minutes, and has a
-/// command of its own.
-const ONLY_WHEN_NAMED: &[Step] = &[Step::Faults];
+/// Steps that run only when they are named: both start many processes for many minutes, and the fault suite kills
+/// servers and moves clocks.
+const ONLY_WHEN_NAMED: &[Step] = &[Step::Fleet, Step::Faults];
 
 /// The chosen steps and everything they stand on, in order; all but [`ONLY_WHEN_NAMED`] when none is chosen.
 fn plan(only: &[Step]) -> BTreeSet<Step> {
